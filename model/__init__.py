@@ -1,0 +1,1 @@
+"""The network, its geometry and its checkpoints. Knows torch only."""

@@ -1,0 +1,308 @@
+"""The generator: (image, relative action units, landmarks) -> Edit, what to move and what to paint.
+
+Two heads over one multi-scale-fusion U-Net. "rgb" is the paper's network (Ling et al. 2020, sections 3.2 and
+3.3), which paints every pixel anew. "motion" moves the pixels that are there, by the geometry's flow plus a
+small correction, and paints only where nothing can be moved into place: an opening mouth, opening eyes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import action_units
+from .blocks import BlockStyle, MsfUNet, Norm, zero_initialised
+from .geometry import GeometryModel
+from .images import warp
+
+SHUFFLE = 2
+"""The motion head's network runs at 1/SHUFFLE of the crop: layers at full size cost most and see least."""
+
+_GATE_AU = 0.05
+"""Relative action units well below this fade the network's own part out, towards exactly nothing at zero."""
+
+_REACH_CROP_FRACTION = 1 / 512
+"""Pixels the geometry moves well beyond this (half a pixel at 256) can be corrected and shaded in full."""
+
+_MASK_REST = 2.0
+"""An untrained mask is sigmoid(-2) = 0.12 inside its bound, while its paint is exactly the moved pixel: the
+picture is the warp's, yet paint has a gradient. From a mask of 0 it could never learn what to paint."""
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """What is needed besides the tensors to rebuild a Generator. Plain types, for JSON."""
+
+    head: Literal["rgb", "motion"] = "motion"
+    width: int = 32
+    """Channels of the first level; 0 (motion only) is the geometry's warp alone, without any parameter."""
+    levels: int = 4
+    """Halvings in the encoder; the paper has 4."""
+    k_msf: int = 3
+    """How many of the levels - 1 skips are MSF modules, deepest first: the paper's ablation, full at 3."""
+    au_count: int = action_units.COUNT
+    """C, the length of a relative action-unit vector."""
+    crop_px: int = 256
+    """S, the side of the crops it works on."""
+    norm: Norm = "group"
+    """"instance" is the paper's; see `blocks` for what it does to constant planes."""
+    residual_flow_fraction: float = 0.03
+    """Largest correction of the flow along each axis, as a fraction of the crop (motion)."""
+    shade_limit: float = 0.15
+    """Largest addition to the moved pixels, in [-1, 1] units: wrinkles and light, not paint (motion)."""
+    mask_dilation_fraction: float = 0.016
+    """How far painting may go beyond the openings of mouth and eyes, as a fraction of the crop (motion)."""
+
+    def __post_init__(self) -> None:
+        _require(self.head in ("rgb", "motion"), "head", self.head, "'rgb' or 'motion'")
+        _require(self.norm in get_args(Norm), "norm", self.norm, "'instance', 'group' or 'none'")
+        _require(_is_whole(self.levels, 1, 8), "levels", self.levels, "1 to 8")
+        _require(_is_whole(self.k_msf, 0, self.levels - 1), "k_msf", self.k_msf, f"0 to {self.levels - 1}")
+        _require(_is_whole(self.au_count, 1, 1000), "au_count", self.au_count, "1 to 1000")
+        least = 0 if self.head == "motion" else 1
+        _require(_is_whole(self.width, least, 1024), "width", self.width, f"{least} to 1024")
+        step = self.granularity_px
+        # The bottleneck needs more than one position, or an instance norm has nothing to measure.
+        fits = _is_whole(self.crop_px, 2 * step, 4096) and self.crop_px % step == 0
+        _require(fits, "crop_px", self.crop_px, f"a multiple of {step} from {2 * step}")
+        for name in ("residual_flow_fraction", "shade_limit", "mask_dilation_fraction"):
+            _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
+
+    @property
+    def granularity_px(self) -> int:
+        """What a crop's side has to be a multiple of."""
+        return (1 << self.levels) * (SHUFFLE if self.head == "motion" else 1)
+
+    @classmethod
+    def paper(cls, *, width: int = 64, crop_px: int = 128, k_msf: int = 3) -> GeneratorConfig:
+        """The paper's network: RGB out, instance norm, 128 px; its width as in the authors' trainer."""
+        return cls(head="rgb", width=width, crop_px=crop_px, k_msf=k_msf, norm="instance")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain types, ready for `json.dump`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What to do to a crop: `(1 - mask) * (warp(image, flow) + shade) + mask * paint`."""
+
+    flow: Tensor
+    """(B, 2, S, S) pixels, backward: output pixel p shows input pixel p + flow(p); channel 0 x, 1 y."""
+    mask: Tensor
+    """(B, 1, S, S) in [0, 1]: how much of each pixel is painted."""
+    paint: Tensor
+    """(B, 3, S, S) in [-1, 1]."""
+    shade: Tensor
+    """(B, 3, S, S), small: added to the moved pixels."""
+
+    def __post_init__(self) -> None:
+        batch, _, height, width = self.flow.shape
+        for name, channels in (("flow", 2), ("mask", 1), ("paint", 3), ("shade", 3)):
+            wanted = (batch, channels, height, width)
+            shape = tuple(getattr(self, name).shape)
+            if shape != wanted:
+                raise ValueError(f"Edit.{name} has shape {shape}, expected {wanted}")
+
+    def __repr__(self) -> str:
+        return f"Edit({tuple(self.flow.shape)} flow, mask mean {self.mask.mean().item():.3f})"
+
+
+def compose(image: Tensor, edit: Edit) -> Tensor:
+    """(B, 3, S, S): the image (B, 3, S, S) in [-1, 1] with the edit applied.
+
+    `shade` may lead a little beyond [-1, 1]; nothing is clipped, so that gradients are not either.
+    """
+    moved = warp(image, edit.flow) + edit.shade
+    return moved + edit.mask * (edit.paint - moved)  # exact where mask is 0 or paint is the moved pixel
+
+
+class Generator(nn.Module):
+    """(image, delta_au, landmarks) -> Edit. `geometry` is needed by the motion head and saved with it."""
+
+    def __init__(self, config: GeneratorConfig, geometry: GeometryModel | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.geometry = geometry
+        if config.head == "motion":
+            _check_geometry(config, geometry)
+        self.network = _network(config)
+
+    def forward(
+        self,
+        image: Tensor,
+        delta_au: Tensor,
+        landmarks: Tensor | None = None,
+        *,
+        displacement: Tensor | None = None,
+    ) -> Edit:
+        """The edit for `image` (B, 3, S, S) in [-1, 1] and `delta_au` (B, C) in [-1, 1].
+
+        The motion head needs `landmarks` (B, 478, 3) in crop pixels. It moves them as the geometry says, or
+        by `displacement` (B, 478, 2) pixels where that is given (in training: to the target frame's own
+        landmarks). All-zero `delta_au` without displacement is an exact identity with the motion head.
+
+        Raises:
+            ValueError: a shape does not fit the config, or landmarks are missing.
+        """
+        self._check(image, delta_au, landmarks)
+        if isinstance(self.network, RgbNetwork):
+            return painted_over(self.network(image, delta_au))
+        assert landmarks is not None
+        return self._moved(image, delta_au, landmarks, displacement)
+
+    def _moved(self, image: Tensor, delta_au: Tensor, landmarks: Tensor, displacement: Tensor | None) -> Edit:
+        assert self.geometry is not None
+        if displacement is None:
+            displacement = self.geometry.displacement(delta_au, landmarks)
+        size_px = self.config.crop_px
+        flow = self.geometry.flow(landmarks, displacement, size_px)
+        if self.network is None:
+            nothing = torch.zeros_like(image)
+            return Edit(flow, nothing[:, :1], paint=nothing, shade=nothing)
+        holes = self.geometry.holes(landmarks, displacement, size_px)
+        correction: Correction = self.network(image, delta_au, flow, holes)
+        return self._bounded(correction, image, delta_au, flow, holes)
+
+    def _bounded(self, raw: Correction, image: Tensor, delta_au: Tensor, flow: Tensor, holes: Tensor) -> Edit:
+        """The network's raw answers, kept to where and how far each may act."""
+        config = self.config
+        gate = _gate(delta_au)
+        reach = gate * _reach(flow)
+        flow = flow + config.residual_flow_fraction * config.crop_px * reach * raw.flow.tanh()
+        radius_px = round(config.mask_dilation_fraction * config.crop_px)
+        mask = gate * _dilated(holes.amax(1, keepdim=True), radius_px) * (raw.mask - _MASK_REST).sigmoid()
+        cover = raw.paint.tanh()
+        paint = (1 - cover.abs()) * warp(image, flow) + cover
+        return Edit(flow, mask, paint, shade=config.shade_limit * reach * raw.shade.tanh())
+
+    def _check(self, image: Tensor, delta_au: Tensor, landmarks: Tensor | None) -> None:
+        size, count = self.config.crop_px, self.config.au_count
+        batch = image.shape[0]
+        if image.shape[1:] != (3, size, size):
+            raise ValueError(f"image is {tuple(image.shape)}, this generator works on (B, 3, {size}, {size})")
+        if delta_au.shape != (batch, count):
+            raise ValueError(f"delta_au is {tuple(delta_au.shape)}, this generator needs {(batch, count)}")
+        if self.config.head == "motion" and landmarks is None:
+            raise ValueError("landmarks are missing; only the rgb head works without")
+
+
+class RgbNetwork(nn.Module):
+    """The paper's generator: MSF U-Net and a tanh over RGB, every layer that keeps the size 5x5."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.body = _unet(config, in_channels=3, style=BlockStyle(config.norm))
+        self.out = nn.Conv2d(config.width, 3, 5, padding=2)
+
+    def forward(self, image: Tensor, delta_au: Tensor) -> Tensor:
+        """(B, 3, S, S) in [-1, 1]."""
+        rgb: Tensor = self.out(self.body(image, delta_au)[-1])
+        return rgb.tanh()
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """A MotionNetwork's raw answers, unbounded; all zero until trained."""
+
+    flow: Tensor
+    """(B, 2, S, S), smooth."""
+    mask: Tensor
+    """(B, 1, S, S)"""
+    paint: Tensor
+    """(B, 3, S, S): how far to go from the moved pixel to black (-) or white (+), per channel."""
+    shade: Tensor
+    """(B, 3, S, S)"""
+
+
+class MotionNetwork(nn.Module):
+    """Lean MSF U-Net at half the crop's size that sees the geometry's warp, flow and holes."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        seen = (3 + 3 + 2 + 2) * SHUFFLE**2  # image, warped image, flow, holes
+        style = BlockStyle(config.norm, separable=True, conditioning="modulation")
+        self.body = _unet(config, in_channels=seen, style=style)
+        # From a quarter of the network's size: a correction of the flow is smooth.
+        self.flow_level = max(0, config.levels - 3)
+        flow_width = self.body.widths[config.levels - 1 - self.flow_level]
+        self.flow_head = zero_initialised(nn.Conv2d(flow_width, 2, 3, padding=1))
+        self.pixel_head = zero_initialised(nn.Conv2d(config.width, 7 * SHUFFLE**2, 3, padding=1))
+
+    def forward(self, image: Tensor, delta_au: Tensor, flow: Tensor, holes: Tensor) -> Correction:
+        size_px = image.shape[-1]
+        relative_flow = flow * (16 / size_px)  # a sixteenth of the crop counts as 1, like the other inputs
+        seen = torch.cat([image, warp(image, flow), relative_flow, holes], dim=1)
+        features = self.body(F.pixel_unshuffle(seen, SHUFFLE), delta_au)
+        coarse = self.flow_head(features[self.flow_level])
+        residual = F.interpolate(coarse, size=(size_px, size_px), mode="bilinear", align_corners=False)
+        pixels = F.pixel_shuffle(self.pixel_head(features[-1]), SHUFFLE)
+        return Correction(residual, mask=pixels[:, :1], paint=pixels[:, 1:4], shade=pixels[:, 4:])
+
+
+def painted_over(rgb: Tensor) -> Edit:
+    """The edit that replaces every pixel by `rgb` (B, 3, S, S)."""
+    still = rgb.new_zeros(rgb.shape[0], 2, *rgb.shape[2:])
+    return Edit(still, torch.ones_like(rgb[:, :1]), paint=rgb, shade=torch.zeros_like(rgb))
+
+
+def _network(config: GeneratorConfig) -> RgbNetwork | MotionNetwork | None:
+    if config.head == "rgb":
+        return RgbNetwork(config)
+    return MotionNetwork(config) if config.width else None
+
+
+def _unet(config: GeneratorConfig, *, in_channels: int, style: BlockStyle) -> MsfUNet:
+    return MsfUNet(
+        in_channels,
+        config.width,
+        levels=config.levels,
+        k_msf=config.k_msf,
+        au_count=config.au_count,
+        style=style,
+    )
+
+
+def _gate(delta_au: Tensor) -> Tensor:
+    """(B, 1, 1, 1) in [0, 1): exactly 0 where every relative action unit is, close to 1 for any real edit."""
+    return (delta_au.abs().amax(1) / _GATE_AU).tanh()[:, None, None, None]
+
+
+def _reach(flow: Tensor) -> Tensor:
+    """(B, 1, S, S) in [0, 1]: where the geometry moves something, soft at the edge; exactly 0 elsewhere."""
+    size_px = flow.shape[-1]
+    distance = flow.abs().amax(1, keepdim=True) / (size_px * _REACH_CROP_FRACTION)
+    small = F.avg_pool2d(distance.tanh(), 8)
+    return F.interpolate(small, size=(size_px, size_px), mode="bilinear", align_corners=False)
+
+
+def _dilated(holes: Tensor, radius_px: int) -> Tensor:
+    """The holes (B, 1, S, S) with a ramp of `radius_px` from 1 at their edge down to 0; within [0, 1].
+
+    Holes much thinner than the radius count in part, so that lips about to open do not switch a mask on.
+    """
+    side = 2 * radius_px + 1
+    share = F.avg_pool2d(holes, side, stride=1, padding=radius_px, count_include_pad=False)
+    return (2 * share).clamp(max=1)
+
+
+def _check_geometry(config: GeneratorConfig, geometry: GeometryModel | None) -> None:
+    if geometry is None:
+        raise ValueError("the motion head needs a geometry model")
+    if geometry.config.au_count != config.au_count:
+        raise ValueError(
+            f"the geometry model has {geometry.config.au_count} action units, the generator {config.au_count}"
+        )
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _require(holds: bool, name: str, value: object, wanted: str) -> None:
+    if not holds:
+        raise ValueError(f"GeneratorConfig.{name} is {value!r}, expected {wanted}")

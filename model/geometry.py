@@ -1,0 +1,282 @@
+"""The linear model from relative action units to landmark motion, and the dense backward flow it implies.
+
+`delta_landmarks = s R (W^T delta_au)`: W is fitted in closed form in the *canonical* frame (front-facing, unit =
+distance of the outer eye corners), R and s are the head's rotation and scale, found from the landmarks
+themselves. So one W serves turned heads too. The flow is piecewise linear over a fixed triangulation of the
+mesh, with a ring around the face where motion dies out, and separate layers for what skin slides over: the
+eyeball stays where it is when a lid closes over it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+LANDMARKS = 478
+
+STABLE = (33, 133, 362, 263, 168, 6, 197, 195, 127, 356, 234, 454)
+"""Landmarks that no expression moves much: eye corners, nose bridge, temples. They carry the head's pose."""
+
+# The openings of the face as (upper, lower) chains of landmarks from corner to corner, by MediaPipe's numbering.
+MOUTH = (
+    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+)
+RIGHT_EYE = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133))
+LEFT_EYE = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362))
+RIGHT_IRIS = (468, 469, 470, 471, 472)
+LEFT_IRIS = (473, 474, 475, 476, 477)
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+
+RING_SCALE = 1.3
+"""Size of the ring around the face, relative to the face's outline, beyond which nothing moves."""
+
+_OPENINGS = (MOUTH, RIGHT_EYE, LEFT_EYE)
+
+
+@dataclass(frozen=True)
+class GeometryConfig:
+    """What is needed besides the tensors to rebuild a GeometryModel."""
+
+    au_count: int
+    triangle_count: int
+
+
+@dataclass(frozen=True)
+class HeadPose:
+    """Weak-perspective pose: landmarks = scale * rotation @ canonical + center."""
+
+    scale: Tensor
+    """(B,) pixels per canonical unit (the distance of the outer eye corners)."""
+    rotation: Tensor
+    """(B, 3, 3) canonical -> picture axes (x right, y down, z away)."""
+    center: Tensor
+    """(B, 3) where the canonical origin lies, in pixels."""
+
+
+class GeometryModel(nn.Module):
+    """Relative action units -> landmark displacement -> dense flow. No learnable parameters, only buffers."""
+
+    weight: Tensor
+    mean_shape: Tensor
+    triangles: Tensor
+    strip_triangles: Tensor
+    ring_triangles: Tensor
+
+    def __init__(self, config: GeometryConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("weight", torch.zeros(config.au_count, LANDMARKS, 3))
+        self.register_buffer("mean_shape", torch.zeros(LANDMARKS, 3))
+        self.register_buffer("triangles", torch.zeros(config.triangle_count, 3, dtype=torch.int64))
+        self.register_buffer("strip_triangles", _strip_triangles(), persistent=False)
+        self.register_buffer("ring_triangles", _ring_triangles(), persistent=False)
+
+    @classmethod
+    def from_fit(cls, weight: Tensor, mean_shape: Tensor, triangles: Tensor) -> GeometryModel:
+        """From W (C, 478, 3), the mean shape (478, 3), both canonical, and the skin's triangles (T, 3)."""
+        model = cls(GeometryConfig(au_count=weight.shape[0], triangle_count=triangles.shape[0]))
+        model.load_state_dict({"weight": weight, "mean_shape": mean_shape, "triangles": triangles})
+        return model
+
+    def pose(self, landmarks: Tensor) -> HeadPose:
+        """Head pose of landmarks (B, 478, 3), by least squares over the stable ones (Umeyama 1991)."""
+        stable = list(STABLE)
+        seen, canonical = landmarks[:, stable], self.mean_shape[stable]
+        seen_center, canonical_center = seen.mean(1, keepdim=True), canonical.mean(0)
+        a, b = seen - seen_center, canonical - canonical_center
+        u, singular, vt = torch.linalg.svd(torch.einsum("nki,kj->nij", a, b))
+        sign = torch.ones_like(singular)
+        sign[:, 2] = torch.sign(torch.linalg.det(u @ vt))  # a rotation, never a reflection
+        rotation = u @ (sign[:, :, None] * vt)
+        scale = (singular * sign).sum(1) / b.square().sum()
+        center = seen_center[:, 0] - scale[:, None] * torch.einsum("nij,j->ni", rotation, canonical_center)
+        return HeadPose(scale, rotation, center)
+
+    def displacement(self, delta_au: Tensor, landmarks: Tensor) -> Tensor:
+        """Where the landmarks go: (B, 478, 2) pixels, for delta_au (B, C) and landmarks (B, 478, 3) pixels.
+
+        Lids and lips meet but never pass through each other.
+        """
+        pose = self.pose(landmarks)
+        canonical = torch.einsum("bc,cki->bki", delta_au, self.weight)
+        moved = torch.einsum("bij,bkj->bki", pose.rotation, canonical) * pose.scale[:, None, None]
+        down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
+        return _meet(landmarks[..., :2], moved[..., :2], down)
+
+    def flow(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Tensor:
+        """(B, 2, S, S) float32 backward flow in pixels: output pixel p shows input pixel p + flow(p).
+
+        Channel 0 is x, 1 is y. Zero outside the ring around the face.
+        """
+        return _Raster(self, landmarks, displacement, size_px).flow()
+
+    def holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Tensor:
+        """(B, 2, S, S) in {0, 1}: the mouth's (0) and the eyes' (1) openings after the move.
+
+        What lies in there the warp can only stretch: a prior for where a network may paint.
+        """
+        return _Raster(self, landmarks, displacement, size_px).holes()
+
+
+class _Raster:
+    """The moved mesh drawn once: which triangle owns each pixel. Layers: ring < openings < skin."""
+
+    def __init__(self, model: GeometryModel, landmarks: Tensor, displacement: Tensor, size_px: int) -> None:
+        points = landmarks[..., :2]
+        target = points + displacement
+        ring = _ring(points)
+        strips = [index for pair in _OPENINGS for chain in pair for index in chain]
+        self.batch, self.size_px = landmarks.shape[0], size_px
+        # Later triangles win where layers overlap.
+        triangles = torch.cat([model.ring_triangles, model.strip_triangles, model.triangles])
+        self.count = triangles.shape[0]
+        self.strip_start = model.ring_triangles.shape[0]
+        self.skin_start = self.strip_start + model.strip_triangles.shape[0]
+        self.mouth_stop = self.strip_start + 2 * (len(MOUTH[0]) - 1)
+        positions = torch.cat([target, ring, target[:, strips]], 1)
+        flows = -torch.cat([displacement, torch.zeros_like(ring), _opening_content(points, displacement)], 1)
+        self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
+        self.values = flows[:, triangles].flatten(0, 1)
+        self.planes = _barycentric_planes(self.corners)
+
+    def flow(self) -> Tensor:
+        pixel, triangle = self._owners()
+        x, y = (pixel % self.size_px) + 0.5, (pixel // self.size_px % self.size_px) + 0.5
+        # A value linear over a triangle is affine in (x, y), like its barycentric coordinates.
+        a, b, c = self.values.unbind(1)
+        affine = self.planes[:, :3, None] * (b - a)[:, None] + self.planes[:, 3:, None] * (c - a)[:, None]
+        affine[:, 2] += a
+        gx, gy, g0 = affine.index_select(0, triangle).unbind(1)
+        out = self.values.new_zeros(self.batch * self.size_px**2, 2)
+        out.index_copy_(0, pixel, gx * x[:, None] + gy * y[:, None] + g0)
+        return out.view(self.batch, self.size_px, self.size_px, 2).permute(0, 3, 1, 2).contiguous()
+
+    def holes(self) -> Tensor:
+        pixel, triangle = self._owners()
+        owner = pixel.new_full((self.batch * self.size_px**2,), -1)
+        owner[pixel] = triangle % self.count
+        mouth = (owner >= self.strip_start) & (owner < self.mouth_stop)
+        eyes = (owner >= self.mouth_stop) & (owner < self.skin_start)
+        planes = torch.stack([mouth, eyes]).float().view(2, self.batch, self.size_px, self.size_px)
+        return planes.transpose(0, 1).contiguous()
+
+    def _owners(self) -> tuple[Tensor, Tensor]:
+        """Covered pixels (n,) flat over the batch, each once, and the triangle of (B*T) that owns it."""
+        size = self.size_px
+        low = (self.corners.amin(1) - 0.5).ceil().clamp(0, size).long()
+        high = ((self.corners.amax(1) - 0.5).floor().clamp(-1, size - 1).long() + 1).maximum(low)
+        width, height = (high - low).unbind(1)
+        area = width * height
+        which = torch.repeat_interleave(torch.arange(area.shape[0], device=area.device), area)
+        offset = torch.arange(which.shape[0], device=area.device) - (area.cumsum(0) - area).index_select(0, which)
+        row = torch.div(offset, width.index_select(0, which), rounding_mode="floor")
+        x = offset - row * width.index_select(0, which) + low[:, 0].index_select(0, which)
+        y = row + low[:, 1].index_select(0, which)
+        w1x, w1y, w10, w2x, w2y, w20 = self.planes.t().contiguous().index_select(1, which).unbind(0)
+        x_center, y_center = x + 0.5, y + 0.5
+        w1 = w1x * x_center + w1y * y_center + w10
+        w2 = w2x * x_center + w2y * y_center + w20
+        inside = ((w1 >= -1e-4) & (w2 >= -1e-4) & (w1 + w2 <= 1 + 1e-4)).nonzero()[:, 0]
+        which, x, y = which[inside], x[inside], y[inside]
+        pixel = (torch.div(which, self.count, rounding_mode="floor") * size + y) * size + x
+        # The last triangle of the list wins each pixel: deterministic, also on a GPU.
+        top = pixel.new_full((self.batch * size**2,), -1)
+        top.scatter_reduce_(0, pixel, which, "amax")
+        covered = (top >= 0).nonzero()[:, 0]
+        return covered, top[covered]
+
+
+def _barycentric_planes(corners: Tensor) -> Tensor:
+    """(T, 6): the second and third barycentric coordinates of triangles (T, 3, 2) as gx * x + gy * y + g0."""
+    a, b, c = corners.unbind(1)
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
+    # A triangle without area covers nothing: NaN compares false.
+    inverse = torch.where(area.abs() > 1e-6, 1 / area, torch.full_like(area, float("nan")))[:, None]
+    second = torch.stack([c[:, 1] - a[:, 1], a[:, 0] - c[:, 0]], 1) * inverse
+    third = torch.stack([a[:, 1] - b[:, 1], b[:, 0] - a[:, 0]], 1) * inverse
+    offsets = [-(gradient * a).sum(1, keepdim=True) for gradient in (second, third)]
+    return torch.cat([second, offsets[0], third, offsets[1]], 1)
+
+
+def _meet(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
+    """Displacement with every opening's upper chain kept above its lower one, along `down` (B, 2)."""
+    out = displacement.clone()
+    for opening, lower_gives in (
+        (MOUTH, 0.5),
+        (RIGHT_EYE, 0.0),
+        (LEFT_EYE, 0.0),
+    ):  # the lower lid hardly moves
+        upper, lower = list(opening[0][1:-1]), list(opening[1][1:-1])
+        target = points + out
+        gap = ((target[:, lower] - target[:, upper]) * down[:, None]).sum(-1, keepdim=True)
+        before = ((points[:, lower] - points[:, upper]) * down[:, None]).sum(-1, keepdim=True)
+        # Landmarks of a closed mouth already overlap a little; that much is left as it is.
+        overlap = (before.clamp(max=0) - gap).clamp(min=0) * down[:, None]
+        out[:, upper] -= overlap * (1 - lower_gives)
+        out[:, lower] += overlap * lower_gives
+    return out
+
+
+def _opening_content(points: Tensor, displacement: Tensor) -> Tensor:
+    """(B, K, 2) how what is seen *through* each opening's outline moves, chain by chain.
+
+    The inside of the mouth stretches with the lips; if it was shut, only the seam between them is stretched, so
+    that an opening is filled with the seam's dark and not with lip. An eye that opens stretches with the lids for
+    lack of anything better; one that closes slides its lid over an eyeball that moves with the gaze alone.
+    """
+    parts = _mouth_content(points, displacement)
+    for eye, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
+        upper, lower = list(eye[0]), list(eye[1])
+        height = (points[:, lower] - points[:, upper]).norm(dim=-1).mean(1)
+        target = points + displacement
+        target_height = (target[:, lower] - target[:, upper]).norm(dim=-1).mean(1)
+        closing = ((height - target_height) / (0.1 * height + 1e-3)).clamp(0, 1)[:, None, None]
+        gaze = displacement[:, list(iris)].mean(1, keepdim=True)
+        parts += [displacement[:, list(chain)].lerp(gaze, closing) for chain in eye]
+    return torch.cat(parts, 1)
+
+
+def _mouth_content(points: Tensor, displacement: Tensor) -> list[Tensor]:
+    """(B, K, 2) per chain, such that target - content is the source point shown at that lip's edge."""
+    upper, lower = (points[:, list(chain)] for chain in MOUTH)
+    width = (upper[:, -1] - upper[:, 0]).norm(dim=-1)
+    height = (lower - upper).norm(dim=-1).amax(1)
+    # Landmarks of the inner lips lie a little inside the red; a gap over an eighth of the width is surely a gap.
+    trust = (height / (0.125 * width + 1e-3)).clamp(0, 1)[:, None, None]
+    seam = (upper + lower) / 2
+    target_upper, target_lower = (points[:, list(c)] + displacement[:, list(c)] for c in MOUTH)
+    return [target_upper - seam.lerp(upper, trust), target_lower - seam.lerp(lower, trust)]
+
+
+def _ring(points: Tensor) -> Tensor:
+    """(B, 36, 2) the face's outline blown up around its middle."""
+    oval = points[:, list(FACE_OVAL)]
+    middle = (oval.amin(1, keepdim=True) + oval.amax(1, keepdim=True)) / 2
+    return middle + (oval - middle) * RING_SCALE
+
+
+def _ring_triangles() -> Tensor:
+    count = len(FACE_OVAL)
+    out = []
+    for i in range(count):
+        j = (i + 1) % count
+        out += [(FACE_OVAL[i], LANDMARKS + i, LANDMARKS + j), (FACE_OVAL[i], LANDMARKS + j, FACE_OVAL[j])]
+    return torch.tensor(out)
+
+
+def _strip_triangles() -> Tensor:
+    """Triangles between the chains of each opening, over the vertices appended after mesh and ring."""
+    start, out = LANDMARKS + len(FACE_OVAL), []
+    for upper, lower in _OPENINGS:
+        n = len(upper)
+        for i in range(n - 1):
+            u, v, low_u, low_v = start + i, start + i + 1, start + n + i, start + n + i + 1
+            out += [(u, v, low_u), (v, low_v, low_u)]
+        start += len(upper) + len(lower)
+    return torch.tensor(out)

@@ -1,0 +1,1 @@
+"""Video expression retargeting: what the command line does, as a library."""

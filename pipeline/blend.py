@@ -1,0 +1,125 @@
+"""The edit put back into the plate, in the plate's own planes and at its own resolution.
+
+Pixels are moved by warping each native plane, so skin keeps its grain and nothing outside the moved region is
+ever converted or resampled. What the network paints is added as a difference to the moved pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .color import conversion
+from .crop import chain
+from .records import Box, Color, Frame, VideoInfo
+from .render import FaceEdit
+
+MOTION_FLOOR_PX = 0.02
+"""Crop pixels of motion below which a pixel counts as unmoved."""
+
+RESIDUAL_FLOOR = 0.5 / 255
+
+BORDER_FRACTION = 0.04
+"""Width of the rim of the crop over which an edit fades out, relative to its side."""
+
+_Affine = NDArray[np.float64]
+
+
+def blend(frame: Frame, edits: Sequence[FaceEdit], info: VideoInfo) -> Frame:
+    """The frame with the edits applied; the very same frame where they change nothing."""
+    for edit in edits:
+        frame = _apply(frame, _faded(edit), info)
+    return frame
+
+
+def edited_box(edit: FaceEdit, info: VideoInfo) -> Box:
+    """The rectangle of coded pixels an edit may touch, aligned to chroma; empty if there is none."""
+    changed = np.abs(edit.flow).max(-1) > MOTION_FLOOR_PX
+    if edit.residual is not None:
+        changed |= np.abs(edit.residual).max(-1) > RESIDUAL_FLOOR
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    if len(rows) == 0:
+        return Box(0, 0, 0, 0)
+    low, high = (columns[0] - 1, rows[0] - 1), (columns[-1] + 2, rows[-1] + 2)
+    corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])], np.float64)
+    coded_from_crop = cv2.invertAffineTransform(chain(edit.crop_from_display, info.display_from_coded))
+    placed = corners @ coded_from_crop[:, :2].T + coded_from_crop[:, 2]
+    left, top = np.floor(placed.min(0)).astype(int)
+    right, bottom = np.ceil(placed.max(0)).astype(int)
+    pixel_format = info.pixel_format
+    step_x, step_y = 1 << pixel_format.chroma_shift_x, 1 << pixel_format.chroma_shift_y
+    box = Box(int(left), int(top), int(right), int(bottom)).aligned(step_x, step_y)
+    return box.clipped(info.width, info.height)
+
+
+def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
+    box = edited_box(edit, info)
+    if box.is_empty:
+        return frame
+    crop_from_coded = chain(edit.crop_from_display, info.display_from_coded)
+    residual = None if edit.residual is None else _residual_planes(edit.residual, frame, info.color)
+    planes = list(frame.planes)
+    for i in range(frame.pixel_format.color_plane_count):
+        shift_x, shift_y = frame.pixel_format.plane_shift(i)
+        part = box.scaled_down(shift_x, shift_y)
+        crop_from_plane = crop_from_coded.copy()
+        crop_from_plane[:, 0] *= 1 << shift_x
+        crop_from_plane[:, 1] *= 1 << shift_y
+        moved = _moved(planes[i], part, edit.flow, crop_from_plane)
+        if residual is not None:
+            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), frame.pixel_format.depth_bits)
+        planes[i] = planes[i].copy()
+        planes[i][part.top : part.bottom, part.left : part.right] = moved
+    return frame.with_planes(planes)
+
+
+def _moved(plane: NDArray[Any], part: Box, flow: NDArray[np.float32], crop_from_plane: _Affine) -> NDArray[Any]:
+    """The part of the plane after the motion."""
+    on_part = _on_part(flow, part, crop_from_plane)
+    # A displacement only turns and scales; the offset of the affine map does not touch it.
+    plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
+    shift = on_part @ plane_from_crop.T
+    x = np.arange(part.left, part.right, dtype=np.float32)[None, :] + shift[..., 0]
+    y = np.arange(part.top, part.bottom, dtype=np.float32)[:, None] + shift[..., 1]
+    return cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _on_part(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) -> NDArray[np.float32]:
+    """A crop-sized field (S, S[, k]) looked up at each pixel of a part of a plane; 0 beyond the crop."""
+    matrix = crop_from_plane.copy()
+    matrix[:, 2] += matrix[:, :2] @ (part.left + 0.5, part.top + 0.5) - 0.5  # cv2 counts centres as whole numbers
+    return cv2.warpAffine(
+        field,
+        matrix,
+        (part.width, part.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+
+
+def _residual_planes(residual: NDArray[np.float32], frame: Frame, color: Color) -> list[NDArray[np.float32]]:
+    """An RGB difference (S, S, 3) as a difference in each colour plane's own units."""
+    from_rgb = conversion(color, frame.pixel_format).from_rgb[:, :3]
+    planes = cv2.transform(np.ascontiguousarray(residual), np.ascontiguousarray(from_rgb))
+    return list(cv2.split(planes))
+
+
+def _added(moved: NDArray[Any], difference: NDArray[np.float32], depth_bits: int) -> NDArray[Any]:
+    total = np.rint(moved.astype(np.float32) + difference)
+    return np.clip(total, 0, 2**depth_bits - 1).astype(moved.dtype)
+
+
+def _faded(edit: FaceEdit) -> FaceEdit:
+    """The edit, gone at the rim of its crop, so that a crop cut off by motion shows no edge."""
+    size = edit.flow.shape[0]
+    rim = max(2.0, BORDER_FRACTION * size)
+    inward = np.minimum(np.arange(size), np.arange(size)[::-1]) / rim
+    ramp = np.clip(inward, 0, 1).astype(np.float32)
+    weight = (ramp[:, None] * ramp[None, :])[..., None]
+    residual = None if edit.residual is None else edit.residual * weight
+    return FaceEdit(edit.crop_from_display, edit.flow * weight, residual)

@@ -1,0 +1,57 @@
+"""A bounded background iterator: the stage upstream runs while the one downstream works."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_END = object()
+
+
+def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+    """The same items in the same order, made in a thread up to `depth` ahead. Holds `depth + 1` of them.
+
+    Pays where the work releases the GIL (decoding, encoding, OpenCV, torch and the landmarker all do). An
+    exception upstream is raised here at its place; closing this iterator stops and joins the thread.
+    """
+    ready: queue.Queue[object] = queue.Queue(depth)
+    stop = threading.Event()
+    failure: list[BaseException] = []
+
+    def put(item: object) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                if not put(item):
+                    break
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+            put(_END)
+
+    thread = threading.Thread(target=work, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not _END:
+            yield item  # type: ignore[misc]
+        if failure:
+            raise failure[0]
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,137 @@
+"""Crops through the generator, in batches. The only user of torch in the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retarget.model.checkpoint import Checkpoint
+from retarget.model.crop_spec import CropSpec
+from retarget.model.generator import compose
+from retarget.model.images import to_model, warp
+
+from .color import sample_rgb
+from .crop import chain
+from .errors import OptionError
+from .records import Frame, VideoInfo
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRequest:
+    """What is asked for one face in one frame."""
+
+    crop_from_display: NDArray[np.float64]
+    """(2, 3) similarity."""
+    landmarks: NDArray[np.float32]
+    """(478, 3) in crop pixels."""
+    delta_au: NDArray[np.float32]
+    """(C,) relative action units."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceEdit:
+    """The generator's answer, at the resolution of the crop."""
+
+    crop_from_display: NDArray[np.float64]
+    """(2, 3) similarity."""
+    flow: NDArray[np.float32]
+    """(S, S, 2) backward flow in crop pixels (x, y)."""
+    residual: NDArray[np.float32] | None
+    """(S, S, 3) RGB in units of full range, added to the moved plate: `compose - warp`, so that the plate's own
+    detail stays under whatever is painted. None where nothing is painted."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRequest:
+    """A frame and what is asked of its faces."""
+
+    frame: Frame
+    faces: Sequence[FaceRequest]
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedFrame:
+    """A frame, still as it was, and the edits to blend into it."""
+
+    frame: Frame
+    edits: Sequence[FaceEdit]
+
+
+class Renderer:
+    """A generator on a device, fed with batches of crops."""
+
+    def __init__(self, checkpoint: Checkpoint, info: VideoInfo, *, device: str = "auto", batch: int = 0) -> None:
+        """`device`: "auto", "cpu", "cuda", "cuda:1", "mps". `batch`: faces a pass; 0 is 16 on a GPU, 4 else.
+
+        Raises:
+            OptionError: no such device.
+        """
+        self.device = _device(device)
+        self.batch = batch or (4 if self.device.type == "cpu" else 16)
+        self.crop: CropSpec = checkpoint.crop
+        self._info = info
+        self._generator = checkpoint.build_generator().to(self.device)
+        self.paints = self._generator.network is not None
+        """Whether there is a network, or the plate's pixels are only moved."""
+
+    def render(self, requests: Iterable[FrameRequest]) -> Iterator[RenderedFrame]:
+        """Frames in their order with the edits of their faces. Holds at most `batch` frames."""
+        waiting: list[FrameRequest] = []
+        faces = 0
+        for request in requests:
+            waiting.append(request)
+            faces += len(request.faces)
+            if faces == 0 or faces >= self.batch or len(waiting) >= self.batch:
+                yield from self._flush(waiting)
+                waiting, faces = [], 0
+        yield from self._flush(waiting)
+
+    def _flush(self, requests: Sequence[FrameRequest]) -> Iterator[RenderedFrame]:
+        pairs = [(request.frame, face) for request in requests for face in request.faces]
+        edits: list[FaceEdit] = []
+        for start in range(0, len(pairs), self.batch):
+            edits += self._forward(pairs[start : start + self.batch])
+        ready = iter(edits)
+        for request in requests:
+            yield RenderedFrame(request.frame, [next(ready) for _ in request.faces])
+
+    @torch.inference_mode()
+    def _forward(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> list[FaceEdit]:
+        delta = torch.from_numpy(np.stack([face.delta_au for _, face in pairs])).to(self.device)
+        landmarks = torch.from_numpy(np.stack([face.landmarks for _, face in pairs])).to(self.device)
+        image = self._crops(pairs)
+        edit = self._generator(image, delta, landmarks)
+        flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
+        if not self.paints:
+            return [FaceEdit(face.crop_from_display, flows[i], None) for i, (_, face) in enumerate(pairs)]
+        painted = (compose(image, edit) - warp(image, edit.flow)) / 2  # the model's range is [-1, 1]
+        residuals = painted.permute(0, 2, 3, 1).float().cpu().numpy()
+        return [FaceEdit(face.crop_from_display, flows[i], residuals[i]) for i, (_, face) in enumerate(pairs)]
+
+    def _crops(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> torch.Tensor:
+        """(B, 3, S, S) in [-1, 1]; left empty for a network that does not look."""
+        size, info = self.crop.size_px, self._info
+        if not self.paints:
+            return torch.empty(len(pairs), 3, size, size, device=self.device)
+        crops = [
+            sample_rgb(frame, info.color, chain(face.crop_from_display, info.display_from_coded), (size, size))
+            for frame, face in pairs
+        ]
+        return to_model(np.stack(crops)).to(self.device)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise OptionError(
+            f"device {name!r} cannot be used here; use cpu, or auto to take what there is"
+        ) from error
+    return device

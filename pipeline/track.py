@@ -1,0 +1,345 @@
+"""Faces in frames: where they are, their landmarks and their action units. The only user of mediapipe.
+
+FaceLandmarker's own detector needs a face of about a fifth of its picture, and film has smaller ones. So faces
+are looked for on a pyramid of overlapping tiles at a shot's start and every so often, and landmarked on an
+upright, enlarged window around where each was last seen. Every call is stateless (no filter with a memory):
+smoothing is the trajectory's business, where it can be zero-phase.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import mediapipe as mp
+import numpy as np
+from mediapipe.tasks.python import vision
+from mediapipe.tasks.python.core.base_options import BaseOptions
+from numpy.typing import NDArray
+
+from .color import sample_rgb
+from .crop import chain
+from .expression import HeadPose, head_pose, measure
+from .records import LANDMARKS, Face, Frame, TrackedFrame, VideoInfo
+from .video import proxy
+
+WINDOW_PX = 256
+"""Side of the picture the landmarker sees; its network's own input size."""
+
+WINDOW_MARGIN = 2.0
+"""Side of that window, relative to the face's longer side."""
+
+DETECT_MAX_PX = 1920
+"""Longer side of the picture that tiles are cut from."""
+
+SMALLEST_FACE_IN_TILE = 0.12
+"""Face size, relative to the tile, that the detector still finds most of the time."""
+
+TILE_OVERLAP = 0.36
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """How faces are looked for."""
+
+    min_face_px: int | None = None
+    """Smallest face worth tracking, longer side in display pixels; None: 6 % of the height, at least 32."""
+    redetect_seconds: float = 2.0
+    """How often to look for new faces while some are tracked; four times as often while none is."""
+    patience_seconds: float = 0.4
+    """How long a face may be missing before its track ends."""
+
+    def min_face(self, info: VideoInfo) -> int:
+        """The smallest face for a video of that size, in display pixels."""
+        return self.min_face_px or max(32, round(0.06 * info.display_height))
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """An upright square around a face: display pixels -> window pixels."""
+
+    matrix: NDArray[np.float64]
+    scale: float
+
+    @classmethod
+    def around(cls, center: NDArray[np.float64], side_px: float, roll_radians: float) -> _Window:
+        scale = WINDOW_PX / max(side_px, 1e-3)
+        c, s = np.cos(-roll_radians) * scale, np.sin(-roll_radians) * scale
+        turn = np.array([[c, -s], [s, c]])
+        return cls(np.c_[turn, WINDOW_PX / 2 - turn @ center], scale)
+
+    def to_display(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Landmarks (478, 3) in window pixels -> display pixels."""
+        back = cv2.invertAffineTransform(self.matrix)
+        flat = points[:, :2] @ back[:, :2].T + back[:, 2]
+        return np.c_[flat, points[:, 2] / self.scale]
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A successful landmark call."""
+
+    landmarks: NDArray[np.float64]
+    pose: HeadPose
+    scores: NDArray[np.float32]
+    names: tuple[str, ...]
+
+    @property
+    def box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        points = self.landmarks[:, :2]
+        return points.min(0), points.max(0)
+
+    @property
+    def center(self) -> NDArray[np.float64]:
+        low, high = self.box
+        return (low + high) / 2
+
+    @property
+    def size_px(self) -> float:
+        low, high = self.box
+        return float((high - low).max())
+
+    @property
+    def confidence(self) -> float:
+        """1 for a mesh that fits a head as well as 99 % of well-seen faces do (measured), 0 at twice that."""
+        return float(np.clip((0.12 - self.pose.residual) / 0.06, 0, 1))
+
+    def face(self, face_id: int) -> Face:
+        return Face(
+            face_id=face_id,
+            landmarks=self.landmarks.astype(np.float32),
+            action_units=measure(self.pose.canonical(self.landmarks), self.names, self.scores),
+            rotation=self.pose.rotation.astype(np.float32),
+            confidence=self.confidence,
+        )
+
+
+@dataclass
+class _Track:
+    face_id: int
+    last: _Seen
+    missing_since_seconds: float | None = None
+
+
+@dataclass
+class _Shot:
+    """The state of tracking within one shot."""
+
+    number: int
+    tracks: list[_Track] = field(default_factory=list)
+    next_id: int = 0
+    detected_at_seconds: float | None = None
+
+
+class FaceTracker:
+    """Finds and follows the faces of one video; a context manager that owns mediapipe's graphs."""
+
+    def __init__(self, info: VideoInfo, options: TrackOptions | None = None) -> None:
+        self.info = info
+        self.options = options or TrackOptions()
+        self.largest_rejected_px = 0.0
+        """Size of the largest face left out for being too small, for an error message; 0 if none."""
+        self._min_face_px = self.options.min_face(info)
+
+    def __enter__(self) -> Self:
+        model = resources.files(__package__).joinpath("face_landmarker.task").read_bytes()
+        with zipfile.ZipFile(io.BytesIO(model)) as bundle:
+            detector = bundle.read("face_detector.tflite")
+        with _quiet_stderr():
+            self._landmarker = vision.FaceLandmarker.create_from_options(
+                vision.FaceLandmarkerOptions(
+                    base_options=BaseOptions(model_asset_buffer=model),
+                    num_faces=1,
+                    output_face_blendshapes=True,
+                )
+            )
+            self._detector = vision.FaceDetector.create_from_options(
+                vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=detector))
+            )
+            blank = np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8)  # the graphs talk when they first run
+            self._landmarker.detect(_picture(blank))
+            self._detector.detect(_picture(blank))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with _quiet_stderr():
+            self._landmarker.close()  # their __del__ complains at interpreter exit
+            self._detector.close()
+
+    def track(self, frames: Iterable[tuple[Frame, int]]) -> Iterator[TrackedFrame]:
+        """What is seen in each (frame, shot number). Holds one frame."""
+        shot = _Shot(-1)
+        for frame, number in frames:
+            if number != shot.number:
+                shot = _Shot(number)
+            self._follow(frame, shot)
+            if self._is_time_to_detect(frame, shot):
+                self._detect(frame, shot)
+            faces = tuple(
+                track.last.face(track.face_id) for track in shot.tracks if track.missing_since_seconds is None
+            )
+            yield TrackedFrame(frame.index, frame.pts, frame.seconds, number, faces)
+
+    def _follow(self, frame: Frame, shot: _Shot) -> None:
+        """Looks for each known face where it was last seen; tracks missing for too long end."""
+        for track in shot.tracks:
+            last = track.last
+            seen = self._look(frame, last.center, last.size_px, last.pose.roll_radians)
+            if seen is not None and _is_same(seen, last):
+                track.last, track.missing_since_seconds = seen, None
+            elif track.missing_since_seconds is None:
+                track.missing_since_seconds = frame.seconds
+        limit = frame.seconds - self.options.patience_seconds
+        shot.tracks = [
+            t for t in shot.tracks if t.missing_since_seconds is None or t.missing_since_seconds >= limit
+        ]
+        shot.tracks = _without_twins(shot.tracks)
+
+    def _is_time_to_detect(self, frame: Frame, shot: _Shot) -> bool:
+        if shot.detected_at_seconds is None:
+            return True
+        lost = not any(t.missing_since_seconds is None for t in shot.tracks)
+        interval = self.options.redetect_seconds / (4 if lost else 1)
+        return frame.seconds - shot.detected_at_seconds >= interval - 1e-9
+
+    def _detect(self, frame: Frame, shot: _Shot) -> None:
+        """Starts a track, or resumes a missing one, for each face that is not tracked."""
+        shot.detected_at_seconds = frame.seconds
+        for low, high in self._boxes(frame):
+            center, size = (low + high) / 2, float((high - low).max())
+            if any(_covers(t.last, center) for t in shot.tracks if t.missing_since_seconds is None):
+                continue
+            seen = self._look(frame, center, 1.3 * size, 0.0)
+            if seen is None or _is_known(seen, shot.tracks):
+                continue
+            seen = self._look(frame, seen.center, seen.size_px, seen.pose.roll_radians) or seen
+            if seen.size_px < self._min_face_px:
+                self.largest_rejected_px = max(self.largest_rejected_px, seen.size_px)
+                continue
+            resumed = next((t for t in shot.tracks if _covers(t.last, seen.center)), None)
+            if resumed is not None:
+                resumed.last, resumed.missing_since_seconds = seen, None
+            else:
+                shot.tracks.append(_Track(shot.next_id, seen))
+                shot.next_id += 1
+
+    def _look(
+        self, frame: Frame, center: NDArray[np.float64], size_px: float, roll_radians: float
+    ) -> _Seen | None:
+        """One landmark call on the window around a place."""
+        window = _Window.around(center, WINDOW_MARGIN * size_px, roll_radians)
+        window_from_coded = chain(window.matrix, self.info.display_from_coded)
+        rgb = sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
+        result = self._landmarker.detect(_picture(rgb))
+        if not result.face_landmarks or not result.face_blendshapes:
+            return None
+        points = np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float64) * WINDOW_PX
+        if points.shape != (LANDMARKS, 3) or not np.isfinite(points).all():
+            return None
+        landmarks = window.to_display(points)
+        names = tuple(shape.category_name for shape in result.face_blendshapes[0])
+        scores = np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
+        return _Seen(landmarks, head_pose(landmarks), scores, names)
+
+    def _boxes(self, frame: Frame) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """(low, high) corners in display pixels of the faces on the whole picture and its tiles, best first."""
+        picture = proxy(frame, self.info, DETECT_MAX_PX)
+        scale = self.info.display_width / picture.shape[1]
+        found: list[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = []
+        for left, top, width, height in _tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale):
+            tile = np.ascontiguousarray(picture[top : top + height, left : left + width])
+            for detection in self._detector.detect(_picture(tile)).detections:
+                box = detection.bounding_box
+                low = (np.array([left + box.origin_x, top + box.origin_y], np.float64)) * scale
+                high = low + np.array([box.width, box.height], np.float64) * scale
+                found.append((float(detection.categories[0].score), low, high))
+        found.sort(key=lambda item: -item[0])
+        kept: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        for _, low, high in found:
+            if all(_overlap(low, high, *other) < 0.3 for other in kept):
+                kept.append((low, high))
+        return kept
+
+
+def _picture(rgb: NDArray[np.uint8]) -> Any:
+    return mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb)
+
+
+def _tiles(width: int, height: int, min_face_px: float) -> Iterator[tuple[int, int, int, int]]:
+    """(left, top, width, height): the whole picture, then overlapping squares, each level half the last."""
+    yield 0, 0, width, height
+    side = min(width, height)
+    if side == max(width, height):
+        side //= 2
+    while side >= 64:
+        for top in _starts(height, side):
+            for left in _starts(width, side):
+                yield left, top, min(side, width), min(side, height)
+        if side <= min_face_px / SMALLEST_FACE_IN_TILE:
+            return
+        side //= 2
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Evenly spread starts of intervals of `side` that cover `length` and overlap by `TILE_OVERLAP` or more."""
+    if side >= length:
+        return [0]
+    count = int(np.ceil((length - side) / (side * (1 - TILE_OVERLAP)))) + 1
+    return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+def _overlap(
+    low: NDArray[np.float64], high: NDArray[np.float64], low2: NDArray[np.float64], high2: NDArray[np.float64]
+) -> float:
+    """Intersection over the smaller area, so that a part of a face counts as the face."""
+    shared = np.clip(np.minimum(high, high2) - np.maximum(low, low2), 0, None).prod()
+    return float(shared / max(min((high - low).prod(), (high2 - low2).prod()), 1e-9))
+
+
+def _covers(seen: _Seen, point: NDArray[np.float64]) -> bool:
+    low, high = seen.box
+    return bool((low <= point).all() and (point <= high).all())
+
+
+def _is_known(seen: _Seen, tracks: list[_Track]) -> bool:
+    return any(t.missing_since_seconds is None and _overlap(*seen.box, *t.last.box) > 0.5 for t in tracks)
+
+
+def _is_same(seen: _Seen, last: _Seen) -> bool:
+    """Whether a window's face is the one it was opened for, and not a neighbour or a phantom."""
+    moved = float(np.linalg.norm(seen.center - last.center))
+    return moved < 0.5 * last.size_px and 0.6 < seen.size_px / last.size_px < 1.6
+
+
+def _without_twins(tracks: list[_Track]) -> list[_Track]:
+    """Tracks that have converged on one face are one track: the older."""
+    kept: list[_Track] = []
+    for track in tracks:
+        if not _is_known(track.last, kept) or track.missing_since_seconds is not None:
+            kept.append(track)
+    return kept
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keeps mediapipe's C++ start-up chatter, which no setting turns off, from the user's terminal."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -1,0 +1,1 @@
+"""The trainer: from a folder of clips and photos to a checkpoint, and its evaluation."""
