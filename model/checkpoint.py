@@ -162,6 +162,9 @@ def _whole_or_nothing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside
+        umask = os.umask(0)
+        os.umask(umask)
+        beside.chmod(0o666 & ~umask)  # safetensors writes files only their owner can read
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

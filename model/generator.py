@@ -158,7 +158,8 @@ class Generator(nn.Module):
     def _moved(self, image: Tensor, delta_au: Tensor, landmarks: Tensor, displacement: Tensor | None) -> Edit:
         assert self.geometry is not None
         if displacement is None:
-            displacement = self.geometry.displacement(delta_au, landmarks)
+            # Without a network nothing can be painted behind lips and lids, so they are not opened.
+            displacement = self.geometry.displacement(delta_au, landmarks, may_reveal=self.network is not None)
         size_px = self.config.crop_px
         flow = self.geometry.flow(landmarks, displacement, size_px)
         if self.network is None:

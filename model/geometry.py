@@ -38,6 +38,10 @@ RING_SCALE = 1.3
 
 _OPENINGS = (MOUTH, RIGHT_EYE, LEFT_EYE)
 
+_GIVE_WAY = (0.12, 0.08, 0.08)
+_SHUT, _PARTED = 0.04, 0.14
+"""Gap of an opening over its width: below the first nothing of the inside is seen, from the second on enough."""
+
 
 @dataclass(frozen=True)
 class GeometryConfig:
@@ -98,16 +102,20 @@ class GeometryModel(nn.Module):
         center = seen_center[:, 0] - scale[:, None] * torch.einsum("nij,j->ni", rotation, canonical_center)
         return HeadPose(scale, rotation, center)
 
-    def displacement(self, delta_au: Tensor, landmarks: Tensor) -> Tensor:
+    def displacement(self, delta_au: Tensor, landmarks: Tensor, *, may_reveal: bool = True) -> Tensor:
         """Where the landmarks go: (B, 478, 2) pixels, for delta_au (B, C) and landmarks (B, 478, 3) pixels.
 
-        Lids and lips meet but never pass through each other.
+        Lids and lips meet but never pass through each other. Without `may_reveal`, shut ones stay shut and
+        parted ones part at most twice as far: for an edit that has nothing to show behind them.
         """
         pose = self.pose(landmarks)
         canonical = torch.einsum("bc,cki->bki", delta_au, self.weight)
         moved = torch.einsum("bij,bkj->bki", pose.rotation, canonical) * pose.scale[:, None, None]
         down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
-        return _meet(landmarks[..., :2], moved[..., :2], down)
+        points, planar = landmarks[..., :2], moved[..., :2]
+        if not may_reveal:
+            planar = _kept_shut(points, planar, down, self.mean_shape)
+        return _meet(points, planar, down)
 
     def flow(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Tensor:
         """(B, 2, S, S) float32 backward flow in pixels: output pixel p shows input pixel p + flow(p).
@@ -223,6 +231,40 @@ def _meet(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
     return out
 
 
+def _kept_shut(points: Tensor, displacement: Tensor, down: Tensor, mean_shape: Tensor) -> Tensor:
+    """Displacement with every opening parted no further than what can be seen through it allows.
+
+    The lips and lids give way as a whole: what is taken from their edge is taken from the skin around it too,
+    falling off over `_GIVE_WAY` canonical units.
+    """
+    out = displacement.clone()
+    for opening, reach in zip(_OPENINGS, _GIVE_WAY, strict=True):
+        upper, lower = (list(chain) for chain in opening)
+        width = (points[:, upper[-1]] - points[:, upper[0]]).norm(dim=-1)[:, None]
+        rise = -(displacement[:, upper] * down[:, None]).sum(-1)
+        fall = (displacement[:, lower] * down[:, None]).sum(-1)
+        gap = ((points[:, lower] - points[:, upper]) * down[:, None]).sum(-1).clamp(min=0)
+        seen = ((gap.amax(1, keepdim=True) / width - _SHUT) / (_PARTED - _SHUT)).clamp(0, 1)
+        excess = (rise + fall - gap * seen).clamp(min=0)  # parts by at most `gap` more, by nothing if shut
+        share = rise.clamp(min=0) / (rise.clamp(min=0) + fall.clamp(min=0)).clamp(min=1e-6)
+        for chain, back in ((upper, excess * share), (lower, -excess * (1 - share))):
+            spread = _spread(mean_shape, chain, upper + lower, reach)
+            out += torch.einsum("kj,bj->bk", spread, back)[..., None] * down[:, None]
+    return out
+
+
+def _spread(mean_shape: Tensor, chain: list[int], opening: list[int], reach: float) -> Tensor:
+    """(478, len(chain)) weights that carry a value on a chain to the skin on its side of the opening."""
+    distance = torch.cdist(mean_shape[:, :2], mean_shape[opening, :2])
+    nearest = distance.argmin(1)
+    mine = torch.tensor([index in chain for index in opening], device=mean_shape.device)[nearest]
+    near = torch.cdist(mean_shape[:, :2], mean_shape[chain, :2])
+    kernel = torch.exp(-near.square() / (2 * (0.3 * reach) ** 2)) + 1e-12
+    kernel = kernel / kernel.sum(1, keepdim=True)
+    falloff = torch.exp(-near.amin(1).square() / (2 * reach**2)) * mine
+    return kernel * falloff[:, None]
+
+
 def _opening_content(points: Tensor, displacement: Tensor) -> Tensor:
     """(B, K, 2) how what is seen *through* each opening's outline moves, chain by chain.
 
@@ -245,13 +287,17 @@ def _opening_content(points: Tensor, displacement: Tensor) -> Tensor:
 def _mouth_content(points: Tensor, displacement: Tensor) -> list[Tensor]:
     """(B, K, 2) per chain, such that target - content is the source point shown at that lip's edge."""
     upper, lower = (points[:, list(chain)] for chain in MOUTH)
+    target_upper, target_lower = (points[:, list(c)] + displacement[:, list(c)] for c in MOUTH)
     width = (upper[:, -1] - upper[:, 0]).norm(dim=-1)
     height = (lower - upper).norm(dim=-1).amax(1)
+    target_height = (target_lower - target_upper).norm(dim=-1).amax(1)
     # Landmarks of the inner lips lie a little inside the red; a gap over an eighth of the width is surely a gap.
-    trust = (height / (0.125 * width + 1e-3)).clamp(0, 1)[:, None, None]
+    doubt = 1 - (height / (0.125 * width + 1e-3)).clamp(0, 1)
+    # Only a mouth that opens needs its seam: one that keeps still, or shuts, shows what it showed.
+    opening = ((target_height - height) / (0.03 * width + 1e-3)).clamp(0, 1)
+    to_seam = (doubt * opening)[:, None, None]
     seam = (upper + lower) / 2
-    target_upper, target_lower = (points[:, list(c)] + displacement[:, list(c)] for c in MOUTH)
-    return [target_upper - seam.lerp(upper, trust), target_lower - seam.lerp(lower, trust)]
+    return [target_upper - upper.lerp(seam, to_seam), target_lower - lower.lerp(seam, to_seam)]
 
 
 def _ring(points: Tensor) -> Tensor:

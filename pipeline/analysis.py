@@ -43,9 +43,9 @@ class FaceSelection:
     def parse(cls, text: str) -> FaceSelection:
         """`large-small` (its first), `2` (of large-small), `left-right:1`, `all` (left to right), `ORDER:all`."""
         head, _, tail = text.strip().lower().partition(":")
-        if not tail and (head == "all" or head.isdigit()):
+        if not tail and (head == "all" or head.isdecimal()):
             head, tail = ("left-right", "all") if head == "all" else ("large-small", head)
-        if head not in FACE_ORDERS or not (tail in ("", "all") or tail.isdigit()):
+        if head not in FACE_ORDERS or not (tail in ("", "all") or tail.isdecimal()):
             raise OptionError(
                 f"face {text!r} is unknown; use all, a number from 0, one of {', '.join(FACE_ORDERS)}, "
                 "or ORDER:NUMBER"
@@ -155,7 +155,8 @@ class ClipAnalysis:
 
     def __init__(self) -> None:
         self.shots: list[Shot] = []
-        self.frame_count = 0
+        self.seconds: list[float] = []
+        """Of every frame, from the clip's first."""
         self.frames_without_face = 0
         self.first_seconds = 0.0
         """Presentation time of the first frame; the series count from it."""
@@ -175,17 +176,21 @@ class ClipAnalysis:
     def collect(self, tracked: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
         """Remembers what passes through. Holds nothing of the pictures."""
         for frame in tracked:
-            if self.frame_count == 0:
+            if not self.seconds:
                 self.first_seconds = frame.seconds
-            self.frame_count += 1
             self.frames_without_face += not frame.faces
             seconds = frame.seconds - self.first_seconds
+            self.seconds.append(seconds)
             self._extend_shot(frame, seconds)
             for face in frame.faces:
                 key = (frame.shot, face.face_id)
                 collector = self._collectors.setdefault(key, _Collector(*key))
                 collector.add(self._store(face.landmarks), frame, seconds, face)
             yield frame
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.seconds)
 
     @property
     def tracks(self) -> list[FaceTrack]:

@@ -69,15 +69,18 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
         crop_from_plane = crop_from_coded.copy()
         crop_from_plane[:, 0] *= 1 << shift_x
         crop_from_plane[:, 1] *= 1 << shift_y
-        moved = _moved(planes[i], part, edit.flow, crop_from_plane)
+        depth_bits = frame.pixel_format.depth_bits
+        moved = _moved(planes[i], part, edit.flow, crop_from_plane, depth_bits)
         if residual is not None:
-            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), frame.pixel_format.depth_bits)
+            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), depth_bits)
         planes[i] = planes[i].copy()
         planes[i][part.top : part.bottom, part.left : part.right] = moved
     return frame.with_planes(planes)
 
 
-def _moved(plane: NDArray[Any], part: Box, flow: NDArray[np.float32], crop_from_plane: _Affine) -> NDArray[Any]:
+def _moved(
+    plane: NDArray[Any], part: Box, flow: NDArray[np.float32], crop_from_plane: _Affine, depth_bits: int
+) -> NDArray[Any]:
     """The part of the plane after the motion."""
     on_part = _on_part(flow, part, crop_from_plane)
     # A displacement only turns and scales; the offset of the affine map does not touch it.
@@ -85,7 +88,9 @@ def _moved(plane: NDArray[Any], part: Box, flow: NDArray[np.float32], crop_from_
     shift = on_part @ plane_from_crop.T
     x = np.arange(part.left, part.right, dtype=np.float32)[None, :] + shift[..., 0]
     y = np.arange(part.top, part.bottom, dtype=np.float32)[:, None] + shift[..., 1]
-    return cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    # A cubic overshoots at edges; cv2 stops at what the type holds, which 10 bits in uint16 do not fill.
+    return np.minimum(moved, moved.dtype.type(2**depth_bits - 1))
 
 
 def _on_part(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from .crop import apply, crop_matrix
 from .drivers import Driver, neutral_at, neutral_of
 from .errors import OptionError, UnknownActionUnitError
 from .render import FaceRequest
-from .trajectory import edge_ramp, envelope, relative, runs, smooth, without_revealing
+from .trajectory import edge_ramp, envelope, relative, runs, smooth
 
 EDIT_FLOOR = 1 / 255
 """Relative action units all below this leave the frame untouched."""
@@ -47,8 +47,6 @@ class PlanOptions:
     """What the source's expression is measured from: "auto" (estimated per face), "none", a second of the
     clip, or (C,) values."""
     faces: FaceSelection = field(default_factory=FaceSelection)
-    can_paint: bool = True
-    """Whether the checkpoint can show what is hidden behind closed lips and lids."""
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.strength) or abs(self.strength) > 10:
@@ -93,7 +91,7 @@ def plan_faces(analysis: ClipAnalysis, driver: Driver, options: PlanOptions) -> 
             driver,
             options,
             gain,
-            _neutral(track, chosen, options.neutral),
+            _neutral(track, position, chosen, options.neutral),
         )
         for track, position in chosen
     ]
@@ -113,8 +111,6 @@ def _plan(
     allowed = _allowed(track, shot)
     target = driver.target(seconds, position)
     delta = relative(own, neutral, target, gain=gain * allowed[:, None])
-    if not options.can_paint:
-        delta = without_revealing(own, delta)
     return FacePlan(
         track=track,
         position=position,
@@ -140,16 +136,21 @@ def _allowed(track: FaceTrack, shot: Shot) -> NDArray[np.float64]:
 
 
 def _neutral(
-    track: FaceTrack, chosen: Sequence[tuple[FaceTrack, int]], neutral: NDArray[np.float32] | float | str
+    track: FaceTrack,
+    position: int,
+    chosen: Sequence[tuple[FaceTrack, int]],
+    neutral: NDArray[np.float32] | float | str,
 ) -> Array:
     if isinstance(neutral, np.ndarray):
         return neutral
     if isinstance(neutral, str):
         return neutral_of(track.series(), "none" if neutral == "none" else "auto")
-    shown = [t for t, _ in chosen if t.seconds[0] - 0.5 <= neutral <= t.seconds[-1] + 0.5]
+    shown = [(t, p) for t, p in chosen if t.seconds[0] - 0.5 <= neutral <= t.seconds[-1] + 0.5]
     if not shown:
         raise OptionError(f"no selected face is seen at {neutral:g} s of the source; give another --neutral time")
-    return neutral_at(shown[0].series(), neutral)
+    # Its own face at that second; seen in another shot, the one that most likely is the same person's.
+    nearest, _ = min(shown, key=lambda item: (item[0] is not track, item[1] != position))
+    return neutral_at(nearest.series(), neutral)
 
 
 def _gains(options: PlanOptions) -> NDArray[np.float64]:

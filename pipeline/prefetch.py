@@ -18,6 +18,7 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     Pays where the work releases the GIL (decoding, encoding, OpenCV, torch and the landmarker all do). An
     exception upstream is raised here at its place; closing this iterator stops and joins the thread.
     """
+    assert depth >= 1  # a queue of 0 has no bound
     ready: queue.Queue[object] = queue.Queue(depth)
     stop = threading.Event()
     failure: list[BaseException] = []
@@ -32,17 +33,19 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
         return False
 
     def work() -> None:
-        iterator = iter(items)
         try:
-            for item in iterator:
-                if not put(item):
-                    break
+            iterator = iter(items)
+            try:
+                for item in iterator:
+                    if not put(item):
+                        break
+            finally:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    close()
         except BaseException as error:
             failure.append(error)
-        finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
+        finally:  # whatever happens, or the consumer would wait for ever
             put(_END)
 
     thread = threading.Thread(target=work, name="prefetch", daemon=True)

@@ -68,8 +68,10 @@ class Renderer:
         """`device`: "auto", "cpu", "cuda", "cuda:1", "mps". `batch`: faces a pass; 0 is 16 on a GPU, 4 else.
 
         Raises:
-            OptionError: no such device.
+            OptionError: no such device, or a negative batch.
         """
+        if batch < 0:
+            raise OptionError(f"batch {batch} makes no sense; use 1 or more, or 0 to let the device decide")
         self.device = _device(device)
         self.batch = batch or (4 if self.device.type == "cpu" else 16)
         self.crop: CropSpec = checkpoint.crop

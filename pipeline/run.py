@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -35,7 +36,7 @@ from .expression import AU_SOURCE
 from .plan import EditSchedule, FacePlan, PlanOptions, plan_faces
 from .prefetch import prefetch
 from .records import ExpressionSeries, Frame, Report, TrackedFrame, VideoInfo
-from .render import FrameRequest, Renderer
+from .render import FaceEdit, FrameRequest, Renderer
 from .shots import PROXY_PX, detect_shots
 from .track import FaceTracker, TrackOptions
 from .trajectory import smooth
@@ -48,6 +49,8 @@ Progress = Callable[[Iterable[T], str, int], Iterable[T]]
 
 DECODE_AHEAD_FRAMES = 4
 BLEND_AHEAD_FRAMES = 2
+
+GAZE_UNITS = ("AU61", "AU62", "AU63", "AU64")
 
 CURVE_SUFFIXES = frozenset({".yaml", ".yml"})
 CAPTURE_SUFFIXES = frozenset({".csv"})
@@ -88,6 +91,9 @@ class RetargetOptions:
     min_face_px: int | None = None
     checkpoint: Path | None = None
     """None: the one that comes with the package."""
+    gaze: bool = False
+    """Whether a measured driver (clip or capture) also moves the eyes' direction. An actor's eyeline belongs to
+    the scene, so it is kept unless asked; curves that name AU61..AU64 always move it."""
     device: str = "auto"
     batch: int = 0
     """Faces a forward pass; 0: by the device."""
@@ -113,6 +119,16 @@ class RetargetOptions:
             neutral=neutral if isinstance(neutral, float | int) or neutral in ("auto", "none") else "auto",  # type: ignore[arg-type]
             face=self.driver_faces.index or 0,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class EditedFrame:
+    """A frame before and after, and the edits between."""
+
+    source: Frame
+    result: Frame
+    """The very same as `source` where nothing was changed."""
+    edits: Sequence[FaceEdit]
 
 
 def retarget_video(
@@ -232,14 +248,27 @@ class Session:
 
         Holds `DECODE_AHEAD_FRAMES` decoded frames and one batch.
         """
-        decoded = prefetch(self._clock.stage("decode", self.reader), DECODE_AHEAD_FRAMES)
-        requests = (FrameRequest(frame, self.schedule.faces(frame.index)) for frame in decoded)
-        for rendered in self._clock.stage("render", self.renderer.render(self._clock.stage("crop", requests))):
-            with self._clock.running("blend"):
-                frame = blend(rendered.frame, rendered.edits, self.reader.info)
-            self._edited += frame is not rendered.frame
-            self._written += 1
-            yield frame
+        with contextlib.closing(self.edits()) as edits:
+            for edited in edits:
+                yield edited.result
+
+    def edits(self, only: Collection[int] | None = None) -> Generator[EditedFrame, None, None]:
+        """The frames of `edited_frames` before and after, with what was done; of some frames only if so asked.
+
+        Reading stops behind the last of `only`. Holds as much as `edited_frames`.
+        """
+        clock, reader = self._clock, self.reader
+        # Closed here, whatever happens downstream: the thread must not outlive the reader it decodes.
+        with contextlib.closing(
+            prefetch(clock.stage("decode", _picked(reader, only)), DECODE_AHEAD_FRAMES)
+        ) as decoded:
+            requests = (FrameRequest(frame, self.schedule.faces(frame.index)) for frame in decoded)
+            for rendered in clock.stage("render", self.renderer.render(clock.stage("crop", requests))):
+                with clock.running("blend"):
+                    frame = blend(rendered.frame, rendered.edits, reader.info)
+                self._edited += frame is not rendered.frame
+                self._written += 1
+                yield EditedFrame(rendered.frame, frame, rendered.edits)
 
     def check_count(self, output: Path) -> None:
         """Both readings must have seen the same frames, or times and faces would not belong together."""
@@ -301,18 +330,20 @@ def analyse_clip(
     """Every face of a clip, and the size of the largest one left out as too small (0: none)."""
     analysis = stack.enter_context(ClipAnalysis())
     with FaceTracker(reader.info, TrackOptions(min_face_px=options.min_face_px)) as tracker:
-        tracked = tracked_frames(reader, tracker, clock=clock)
-        for _ in progress(analysis.collect(tracked), label, reader.info.frame_count_from_header):
-            pass
+        with contextlib.closing(tracked_frames(reader, tracker, clock=clock)) as tracked:
+            for _ in progress(analysis.collect(tracked), label, reader.info.frame_count_from_header):
+                pass
         return analysis, tracker.largest_rejected_px
 
 
-def tracked_frames(reader: VideoReader, tracker: FaceTracker, *, clock: Clock) -> Iterator[TrackedFrame]:
-    """decode -> shots -> track; decoding and cut detection run ahead in a thread."""
+def tracked_frames(
+    reader: VideoReader, tracker: FaceTracker, *, clock: Clock
+) -> Generator[TrackedFrame, None, None]:
+    """decode -> shots -> track; decoding and cut detection run ahead in a thread, which closing this ends."""
     info = reader.info
     shots = detect_shots(clock.stage("decode", reader), lambda frame: proxy(frame, info, PROXY_PX))
-    ahead = prefetch(clock.stage("shots", shots), DECODE_AHEAD_FRAMES)
-    return clock.stage("track", tracker.track(ahead))
+    with contextlib.closing(prefetch(clock.stage("shots", shots), DECODE_AHEAD_FRAMES)) as ahead:
+        yield from clock.stage("track", tracker.track(ahead))
 
 
 def load_driver(
@@ -418,9 +449,10 @@ def _series_driver(
 ) -> SeriesDriver:
     """A measured series, smoothed, on the source's time."""
     values = smooth(series.values, series.seconds, window_seconds=options.smooth_seconds)
-    steady = ExpressionSeries(
-        series.seconds, np.clip(values, 0, 1).astype(np.float32), series.filled, series.confidence
-    )
+    filled = series.filled.copy()
+    if not options.gaze:
+        filled[[i for name in GAZE_UNITS for i in action_units.resolve(name)]] = False
+    steady = ExpressionSeries(series.seconds, np.clip(values, 0, 1).astype(np.float32), filled, series.confidence)
     neutral = options.driver_neutral
     try:
         resting = neutral_of(steady, play.neutral) if _is_named(neutral) else None
@@ -429,6 +461,15 @@ def _series_driver(
     if resting is None:
         resting = picture_expression(Path(str(neutral)), options)
     return SeriesDriver(steady, resting, options=play, notes=notes)
+
+
+def _picked(frames: Iterable[Frame], only: Collection[int] | None) -> Iterator[Frame]:
+    """The frames of those indices, or all; does not read on behind the last."""
+    if only is None:
+        yield from frames
+    elif only:
+        last = max(only)
+        yield from (frame for frame in itertools.islice(frames, last + 1) if frame.index in only)
 
 
 def _open_source(path: Path, options: RetargetOptions, *, still_seconds: float | None = None) -> VideoReader:

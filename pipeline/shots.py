@@ -18,7 +18,8 @@ WINDOW_FRAMES = 2
 PROXY_PX = 192
 """Longer side of the picture the detector sees."""
 
-MIN_SHOT_FRAMES = 4
+MIN_SHOT_FRAMES = 2
+"""A cut sooner than this after another, or after the start, is taken for a flash."""
 
 
 def detect_shots(
@@ -32,7 +33,8 @@ def detect_shots(
     Args:
         small: gives an RGB uint8 proxy of a frame, about `PROXY_PX` wide.
     """
-    detector = AdaptiveDetector(min_scene_len=MIN_SHOT_FRAMES, window_width=WINDOW_FRAMES)
+    # It counts from a cut to the frame it is fed, which is WINDOW_FRAMES past the one it judges.
+    detector = AdaptiveDetector(min_scene_len=MIN_SHOT_FRAMES + WINDOW_FRAMES, window_width=WINDOW_FRAMES)
     waiting: deque[Frame] = deque()
     cuts: set[int] = set()
     shot = 0

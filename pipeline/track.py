@@ -227,7 +227,8 @@ class FaceTracker:
             if seen.size_px < self._min_face_px:
                 self.largest_rejected_px = max(self.largest_rejected_px, seen.size_px)
                 continue
-            resumed = next((t for t in shot.tracks if _covers(t.last, seen.center)), None)
+            missing = (t for t in shot.tracks if t.missing_since_seconds is not None)
+            resumed = next((t for t in missing if _covers(t.last, seen.center)), None)
             if resumed is not None:
                 resumed.last, resumed.missing_since_seconds = seen, None
             else:

@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
-from retarget.model import action_units
-
 from .records import Target
 
 Series = NDArray[np.float64]
@@ -77,41 +75,6 @@ def relative(
     change = np.where(target.additive, value, value - (own - neutral))
     wanted = own + gain * target.weight * change
     return np.asarray(np.clip(wanted, np.minimum(own, 0), MAX_INTENSITY) - own, np.float32)
-
-
-MOUTH_OPENERS = ("AU10", "AU16", "AU22", "AU25", "AU26")
-EYE_OPENERS = {"AU05": 1, "AU45": -1, "AU63": 1, "AU64": -1}
-"""With the sign of the change that opens."""
-SHUT_MOUTH = (0.25, 0.05)
-"""AU25 (from, to): lips this far apart may part further; lips this close stay so."""
-SHUT_EYES = (0.25, 0.5)
-"""AU45 likewise."""
-
-
-def without_revealing(own: NDArray[np.floating], delta: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, C) float32: `delta` without what would show the inside of a shut mouth or a shut eye.
-
-    For checkpoints that only move pixels: behind closed lips and lids there are none to move. How much may open
-    falls smoothly with how far they are closed in the plate; closing, and all else, is unaffected.
-    """
-    out = delta.copy()
-    lips = _fade(_mean(own, "AU25"), *SHUT_MOUTH)
-    for name in MOUTH_OPENERS:
-        columns = list(action_units.resolve(name))
-        out[:, columns] = np.where(delta[:, columns] > 0, delta[:, columns] * lips[:, None], delta[:, columns])
-    for side in ("L", "R"):
-        lids = _fade(_mean(own, f"AU45{side}"), *SHUT_EYES)
-        for name, opening in EYE_OPENERS.items():
-            sided = f"{name}{side}" in action_units.NAMES
-            for column in action_units.resolve(f"{name}{side}" if sided else name):
-                limit = np.where(delta[:, column] * opening > 0, delta[:, column] * lids, delta[:, column])
-                # Both eyes share the units without a side: the more closed one decides.
-                out[:, column] = np.where(np.abs(limit) < np.abs(out[:, column]), limit, out[:, column])
-    return out
-
-
-def _mean(values: NDArray[np.floating], name: str) -> Series:
-    return np.asarray(values[:, list(action_units.resolve(name))].mean(axis=1), np.float64)
 
 
 def envelope(yaw_degrees: Series, pitch_degrees: Series, confidence: Series) -> Series:
