@@ -91,7 +91,7 @@ class GeometryModel(nn.Module):
     def pose(self, landmarks: Tensor) -> HeadPose:
         """Head pose of landmarks (B, 478, 3), by least squares over the stable ones (Umeyama 1991)."""
         stable = list(STABLE)
-        seen, canonical = landmarks[:, stable], self.mean_shape[stable]
+        seen, canonical = landmarks[:, stable], self.mean_shape[stable].to(landmarks.dtype)
         seen_center, canonical_center = seen.mean(1, keepdim=True), canonical.mean(0)
         a, b = seen - seen_center, canonical - canonical_center
         u, singular, vt = torch.linalg.svd(torch.einsum("nki,kj->nij", a, b))
@@ -108,14 +108,17 @@ class GeometryModel(nn.Module):
         Lids and lips meet but never pass through each other. Without `may_reveal`, shut ones stay shut and
         parted ones part at most twice as far: for an edit that has nothing to show behind them.
         """
+        # In double precision, so that the result rounds alike however many faces share a batch.
+        kept_dtype, precise = landmarks.dtype, torch.float32 if landmarks.device.type == "mps" else torch.float64
+        landmarks, delta_au, weight = landmarks.to(precise), delta_au.to(precise), self.weight.to(precise)
         pose = self.pose(landmarks)
-        canonical = torch.einsum("bc,cki->bki", delta_au, self.weight)
+        canonical = torch.einsum("bc,cki->bki", delta_au, weight)
         moved = torch.einsum("bij,bkj->bki", pose.rotation, canonical) * pose.scale[:, None, None]
         down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
         points, planar = landmarks[..., :2], moved[..., :2]
         if not may_reveal:
-            planar = _kept_shut(points, planar, down, self.mean_shape)
-        return _meet(points, planar, down)
+            planar = _kept_shut(points, planar, down, self.mean_shape.to(precise))
+        return _meet(points, planar, down).to(kept_dtype)
 
     def flow(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Tensor:
         """(B, 2, S, S) float32 backward flow in pixels: output pixel p shows input pixel p + flow(p).

@@ -62,33 +62,43 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
         return frame
     crop_from_coded = chain(edit.crop_from_display, info.display_from_coded)
     residual = None if edit.residual is None else _residual_planes(edit.residual, frame, info.color)
-    planes = list(frame.planes)
-    for i in range(frame.pixel_format.color_plane_count):
-        shift_x, shift_y = frame.pixel_format.plane_shift(i)
-        part = box.scaled_down(shift_x, shift_y)
-        crop_from_plane = crop_from_coded.copy()
-        crop_from_plane[:, 0] *= 1 << shift_x
-        crop_from_plane[:, 1] *= 1 << shift_y
-        depth_bits = frame.pixel_format.depth_bits
-        moved = _moved(planes[i], part, edit.flow, crop_from_plane, depth_bits)
+    pixel_format, planes = frame.pixel_format, list(frame.planes)
+    maps: dict[tuple[int, int], tuple[Box, _Affine, NDArray[np.float32]]] = {}
+    for i in range(pixel_format.color_plane_count):
+        shift = pixel_format.plane_shift(i)
+        if shift not in maps:  # both chroma planes move alike
+            maps[shift] = _motion(edit.flow, box, crop_from_coded, shift)
+        part, crop_from_plane, sources = maps[shift]
+        moved = _moved(planes[i], sources, pixel_format.depth_bits)
         if residual is not None:
-            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), depth_bits)
+            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), pixel_format.depth_bits)
         planes[i] = planes[i].copy()
         planes[i][part.top : part.bottom, part.left : part.right] = moved
     return frame.with_planes(planes)
 
 
-def _moved(
-    plane: NDArray[Any], part: Box, flow: NDArray[np.float32], crop_from_plane: _Affine, depth_bits: int
-) -> NDArray[Any]:
-    """The part of the plane after the motion."""
-    on_part = _on_part(flow, part, crop_from_plane)
+def _motion(
+    flow: NDArray[np.float32], box: Box, crop_from_coded: _Affine, shift: tuple[int, int]
+) -> tuple[Box, _Affine, NDArray[np.float32]]:
+    """For planes subsampled by `shift`: their part in the box, their affine map to the crop, and for each pixel
+    of the part the (x, y) it comes from (h, w, 2)."""
+    part = box.scaled_down(*shift)
+    crop_from_plane = crop_from_coded.copy()
+    crop_from_plane[:, 0] *= 1 << shift[0]
+    crop_from_plane[:, 1] *= 1 << shift[1]
     # A displacement only turns and scales; the offset of the affine map does not touch it.
     plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
-    shift = on_part @ plane_from_crop.T
-    x = np.arange(part.left, part.right, dtype=np.float32)[None, :] + shift[..., 0]
-    y = np.arange(part.top, part.bottom, dtype=np.float32)[:, None] + shift[..., 1]
-    moved = cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    sources = _on_part(cv2.transform(flow, plane_from_crop), part, crop_from_plane)
+    sources[..., 0] += np.arange(part.left, part.right, dtype=np.float32)[None, :]
+    sources[..., 1] += np.arange(part.top, part.bottom, dtype=np.float32)[:, None]
+    return part, crop_from_plane, sources
+
+
+def _moved(plane: NDArray[Any], sources: NDArray[np.float32], depth_bits: int) -> NDArray[Any]:
+    """What a part of the plane shows after the motion."""
+    moved = cv2.remap(plane, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    if depth_bits in (8, 16):
+        return moved
     # A cubic overshoots at edges; cv2 stops at what the type holds, which 10 bits in uint16 do not fill.
     return np.minimum(moved, moved.dtype.type(2**depth_bits - 1))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import faulthandler
 import importlib.metadata
+import os
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
@@ -52,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGTERM, _on_terminate)
+    with _own_stderr():
+        return _guarded(arguments)
+
+
+def _guarded(arguments: Sequence[str]) -> int:
+    """The command's exit status, with every error in one line."""
     try:
         command = _COMMANDS.get(arguments[0]) if arguments else None
         if command is not None:
@@ -65,6 +74,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("out of memory; use a smaller --batch-size", 1)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", 130)
+
+
+@contextlib.contextmanager
+def _own_stderr() -> Iterator[None]:
+    """Keeps the terminal to ourselves: mediapipe writes warnings to file descriptor 2 that nothing turns off.
+
+    Python's stderr moves to a copy of it; native crashes still report there.
+    """
+    try:
+        is_real = sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):  # no stderr, or one that a caller put in its place
+        is_real = False
+    if not is_real:
+        yield
+        return
+    original = sys.stderr
+    original.flush()
+    saved = os.dup(2)
+    with open(saved, "w", buffering=1, errors="backslashreplace", encoding=original.encoding) as ours:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        sys.stderr = ours
+        faulthandler.enable(ours)
+        try:
+            yield
+        finally:
+            faulthandler.disable()
+            sys.stderr = original
+            os.dup2(saved, 2)
 
 
 def _fail(message: str, status: int) -> int:

@@ -73,7 +73,7 @@ FULL_TINT_MOTION_FRACTION = 0.02
 """Motion, in sides of the crop, that is tinted most."""
 FULL_TINT_RESIDUAL = 0.1
 """Painted difference, in units of full range, that is tinted most."""
-TINT_OPACITY = 0.45
+TINT_OPACITY = 0.4
 
 PAPER: Ink = (27, 28, 31)
 BLANK: Ink = (40, 42, 46)
@@ -118,15 +118,16 @@ def preview(
     overwrite = overwrite or options.overwrite
     if not 1 <= moments <= MOST_MOMENTS:
         raise OptionError(f"{moments} moments make no contact sheet; use 1 to {MOST_MOMENTS}")
-    check_picture_output(output, SHEET_SUFFIXES, "a contact sheet", inputs=(source, driver), overwrite=overwrite)
+    film_path = None if side_by_side is None else Path(side_by_side)
+    check_output(output, SHEET_SUFFIXES, "a contact sheet", inputs=(source, driver), overwrite=overwrite)
+    if film_path is not None:
+        check_output(film_path, COMPARISON_SUFFIXES, "a comparison", inputs=(source, driver), overwrite=overwrite)
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:
         session = Session.open(stack, source, driver, options, clock=clock, progress=progress)
         clip = DriverClip.open(stack, driver, session) if is_clip(driver) else None
         artist = Artist(session, clip, debug=debug)
-        film = None
-        if side_by_side is not None:
-            film = Comparison(artist, Path(side_by_side), driver, overwrite=overwrite)
+        film = None if film_path is None else Comparison(artist, film_path, driver, overwrite=overwrite)
         session.analyse()
         chosen = choose_moments(session.plans, session.frame_count, moments)
         sheet = ContactSheet(artist, _heading(source, driver, options))
@@ -179,7 +180,7 @@ def is_clip(driver: Path) -> bool:
     return driver.suffix.lower() not in CURVE_SUFFIXES | CAPTURE_SUFFIXES
 
 
-def check_picture_output(
+def check_output(
     path: Path, suffixes: Sequence[str], what: str, *, inputs: Sequence[Path], overwrite: bool
 ) -> None:
     """Refuses an output that cannot be, before any work.
@@ -396,6 +397,11 @@ class Artist:
         self.session, self.clip, self.debug = session, clip, debug
         self.info = session.reader.info
 
+    @property
+    def shows_several(self) -> bool:
+        """Whether faces have to be told apart."""
+        return any(plan.position for plan in self.session.plans)
+
     def faces(self, frame: Frame) -> list[FaceMoment]:
         return faces_at(self.session.plans, frame.index)
 
@@ -444,12 +450,16 @@ class Artist:
         for face in self.faces(edited.source):
             landmarks = self.session.analysis.landmarks(face.plan.track, face.at)[:, :2]
             drawn_px = face.size_px * view.from_display[0, 0]
-            for x, y in view.points(landmarks)[:, 0].tolist():
+            every = 1 if drawn_px > 120 else 4  # all of them would hide a small face
+            for x, y in view.points(landmarks)[::every, 0].tolist():
                 cv2.circle(view.picture, (x, y), 1 if drawn_px > 240 else 0, MESH, -1)
             spec = self.session.checkpoint.crop
             corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64) * spec.size_px
             square = _mapped(cv2.invertAffineTransform(crop_matrix(face.plan.alignments[face.at], spec)), corners)
             cv2.polylines(view.picture, [view.points(square)], True, SQUARE, 1, cv2.LINE_AA)
+            if self.shows_several:
+                x, y = view.points(square)[3, 0].tolist()
+                _write(view.picture, str(face.plan.position), (x + 3, y - 4), scale=0.4, color=SQUARE)
 
     def _draw_edits(self, view: View, edited: EditedFrame) -> None:
         """A tint where pixels are moved or painted, and the outline of the rectangle that may change."""
@@ -458,7 +468,7 @@ class Artist:
             box = edited_box(edit, self.info)
             if not box.is_empty:
                 corners = _mapped(self.info.display_from_coded, _corners(box))
-                cv2.polylines(view.picture, [view.points(corners)], True, OUTLINE, 1, cv2.LINE_AA)
+                cv2.polylines(view.picture, [view.points(corners)], True, OUTLINE, 1)
 
     def _tracked_lines(self, edited: EditedFrame) -> list[str]:
         lines = []
@@ -605,8 +615,10 @@ class _Column:
     """Source and result, enlarged."""
     face_fraction: float
     """Of the shown face's size to the picture's height; 0 without one."""
+    face: str
+    """Which face's it is, where there are several."""
     units: tuple[str, ...]
-    """The strongest relative action units."""
+    """Its strongest relative action units."""
 
 
 class ContactSheet:
@@ -645,6 +657,7 @@ class ContactSheet:
                 ),
                 face_pictures=enlarged,
                 face_fraction=faces[0].size_px / artist.info.display_height if faces else 0.0,
+                face=f"face {faces[0].plan.position}" if faces and artist.shows_several else "",
                 units=tuple(f"{n} {v:+.2f}" for n, v in strongest(faces[0].delta_au, 4)) if faces else (),
             )
         )
@@ -691,7 +704,11 @@ class ContactSheet:
         return rows
 
     def _write_caption(self, sheet: Rgb, column: _Column, x: int, y: int) -> None:
-        lines = [f"{column.seconds:.2f} s", "   ".join(column.units[:2]), "   ".join(column.units[2:])]
+        lines = [
+            f"{column.seconds:.2f} s   {column.face}".rstrip(),
+            "   ".join(column.units[:2]),
+            "   ".join(column.units[2:]),
+        ]
         if not column.units:
             lines[1] = "unchanged"
         for i, line in enumerate(lines):
@@ -707,14 +724,7 @@ class Comparison:
     """Source, result and driver side by side as a video with the source's times and sound. A context manager."""
 
     def __init__(self, artist: Artist, path: Path, driver: Path, *, overwrite: bool) -> None:
-        """Refuses what cannot be written, before any work."""
-        if path.suffix.lower() not in COMPARISON_SUFFIXES:
-            raise OptionError(
-                f"{path}: the comparison is a video, not {path.suffix or 'a file without suffix'}; "
-                f"use {', '.join(COMPARISON_SUFFIXES)}"
-            )
-        if path.exists() and driver.exists() and path.samefile(driver):
-            raise VideoWriteError(f"{path}: is the driver itself; write to another name")
+        """`path` is one that `check_output` let pass."""
         self.path, self._artist = path, artist
         clip = artist.clip
         shown = [artist.info, artist.info, *([clip.info] if clip else [])]
@@ -770,8 +780,8 @@ def _like(reader: VideoReader, width: int, height: int) -> VideoReader:
 def _panel_sizes(infos: Sequence[VideoInfo]) -> list[tuple[int, int]]:
     """(width, height) of each picture at one height, all even, together not wider than players take."""
     aspects = [info.display_width / info.display_height for info in infos]
-    height = min(infos[0].display_height, WIDEST_COMPARISON_PX / sum(aspects))
-    return [(_even(height * aspect), _even(height)) for aspect in aspects]
+    height = _even(min(infos[0].display_height, WIDEST_COMPARISON_PX / sum(aspects)))
+    return [(_even(height * aspect), height) for aspect in aspects]
 
 
 def _even(length: float) -> int:

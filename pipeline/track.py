@@ -242,16 +242,26 @@ class FaceTracker:
         window = _Window.around(center, WINDOW_MARGIN * size_px, roll_radians)
         window_from_coded = chain(window.matrix, self.info.display_from_coded)
         rgb = sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
+        found = self.landmark(rgb)
+        if found is None:
+            return None
+        points, names, scores = found
+        landmarks = window.to_display(points)
+        return _Seen(landmarks, head_pose(landmarks), scores, names)
+
+    def landmark(
+        self, rgb: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.float32]] | None:
+        """One call on a window (256, 256, 3) uint8 RGB: landmarks (478, 3) in window pixels, blendshapes' names
+        and scores; None where there is no face."""
         result = self._landmarker.detect(_picture(rgb))
         if not result.face_landmarks or not result.face_blendshapes:
             return None
         points = np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float64) * WINDOW_PX
         if points.shape != (LANDMARKS, 3) or not np.isfinite(points).all():
             return None
-        landmarks = window.to_display(points)
         names = tuple(shape.category_name for shape in result.face_blendshapes[0])
-        scores = np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
-        return _Seen(landmarks, head_pose(landmarks), scores, names)
+        return points, names, np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
 
     def _boxes(self, frame: Frame) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """(low, high) corners in display pixels of the faces on the whole picture and its tiles, best first."""
@@ -344,3 +354,9 @@ def _quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
+
+
+def mesh_triangles() -> NDArray[np.int64]:
+    """(852, 3) int64 landmark indices: the face mesh's skin, with holes for mouth and eyes."""
+    edges = vision.FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION  # three consecutive edges a triangle
+    return np.array([edge.start for edge in edges], np.int64).reshape(-1, 3)

@@ -10,6 +10,7 @@ departure from rest, never another person's resting face.
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ def smooth(values: NDArray[np.floating], seconds: Series, *, window_seconds: flo
     if len(out) < 5 or window_seconds <= 0:
         return out
     step = float(np.median(np.diff(seconds)))
-    window = 2 * round((window_seconds / max(step, 1e-9) - 1) / 2) + 1
+    # Half way between two odd numbers it is the smaller, whichever way the division rounds (30 fps, 0.2 s).
+    window = 2 * math.ceil(window_seconds / max(step, 1e-9) / 2 - 1 - 1e-6) + 1
     for start, stop in runs(seconds, step):
         length = min(window, (stop - start - 1) // 2 * 2 + 1)
         if length >= 5:

@@ -23,7 +23,7 @@ class FakeGeometry(nn.Module):
         self.config = GeometryConfig(au_count=C, triangle_count=1)
         self.register_buffer("weight", torch.tensor([4.0, 0.0, 0.0]))
 
-    def displacement(self, delta_au: Tensor, landmarks: Tensor) -> Tensor:  # noqa: ARG002
+    def displacement(self, delta_au: Tensor, landmarks: Tensor, *, may_reveal: bool = True) -> Tensor:  # noqa: ARG002
         x = (delta_au @ self.weight)[:, None].expand(-1, 478)
         return torch.stack([x, torch.zeros_like(x)], -1)
 

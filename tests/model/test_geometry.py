@@ -227,7 +227,7 @@ def test_flow_ends_at_the_ring(make_geometry: Make, face: Tensor) -> None:
     assert flow[:, ~torch.tensor(ring)].abs().max() == 0
     assert flow[:, 55, 64].tolist() == pytest.approx([-3, 2], abs=1e-4)
     # Between outline and ring it dies out: somewhere it is between nothing and all.
-    between = flow[0, torch.tensor(ring & ~inside(oval + (3, -2)))]
+    between = flow[0, torch.tensor(ring & ~inside(oval + np.array([3, -2])))]
     assert between.min() >= -3.001
     assert between.max() <= 0.001
     assert ((between < -0.5) & (between > -2.5)).sum() > 200
