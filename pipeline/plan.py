@@ -53,6 +53,7 @@ class PlanOptions:
             raise OptionError(f"strength {self.strength} makes no sense; 1 is as driven, 0 nothing, 2 double")
         if not 0 <= self.smooth_seconds <= 5:
             raise OptionError(f"smoothing over {self.smooth_seconds} s makes no sense; use 0 (off) to 5 seconds")
+        _gains(self)  # says at once what names or numbers are wrong
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,7 +133,8 @@ def preview(
         sheet = ContactSheet(artist, _heading(source, driver, options))
         if film is not None:
             stack.enter_context(film)
-        for edited in progress(_shown(session, None if film else chosen), "preview", session.frame_count):
+        expected = session.frame_count if film else len(chosen)
+        for edited in progress(_shown(session, None if film else chosen), "preview", expected):
             with clock.running("draw"):
                 if edited.source.index in chosen:
                     sheet.add(edited)
@@ -199,7 +200,7 @@ def check_output(
     if any(path.exists() and file.exists() and path.samefile(file) for file in inputs):
         raise VideoWriteError(f"{path}: is one of the files it is made from; write to another name")
     if not overwrite and (path.exists() or path.is_symlink()):
-        raise VideoWriteError(f"{path}: exists already; name another file or allow overwriting")
+        raise VideoWriteError(f"{path}: exists already; name another file or use --overwrite")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise VideoWriteError(f"{path}: the folder {path.parent} is not writable; check its permissions")
 
@@ -470,9 +471,13 @@ class Artist:
                 corners = _mapped(self.info.display_from_coded, _corners(box))
                 cv2.polylines(view.picture, [view.points(corners)], True, OUTLINE, 1)
 
+    def _by_position(self, edited: EditedFrame) -> list[FaceMoment]:
+        """So that the lines of a face keep their place over time."""
+        return sorted(self.faces(edited.source), key=lambda face: face.plan.position)
+
     def _tracked_lines(self, edited: EditedFrame) -> list[str]:
         lines = []
-        for face in self.faces(edited.source):
+        for face in self._by_position(edited):
             track, at = face.plan.track, face.at
             lines += [
                 f"shot {track.shot}  face {face.plan.position}  {face.size_px:.0f} px",
@@ -483,7 +488,7 @@ class Artist:
 
     def _edit_lines(self, edited: EditedFrame) -> list[str]:
         lines = []
-        for face in self.faces(edited.source):
+        for face in self._by_position(edited):
             lines.append(f"face {face.plan.position}  allowed {face.plan.allowed[face.at]:.2f}")
             units = [f"{name} {value:+.2f}" for name, value in strongest(face.delta_au, 4)]
             lines += ["  ".join(units[:2]), "  ".join(units[2:])]

@@ -107,6 +107,20 @@ class RetargetOptions:
             raise OptionError(f"mode {self.mode!r} is unknown; use match or add")
         if self.after not in (None, "release", "hold", "loop"):
             raise OptionError(f"after {self.after!r} is unknown; use release, hold or loop")
+        self.plan_options()  # says at once what is wrong with the rest
+
+    def plan_options(
+        self, neutral: NDArray[np.float32] | float | str = "auto", faces: FaceSelection | None = None
+    ) -> PlanOptions:
+        """The part that is about turning what the driver asks into an edit."""
+        return PlanOptions(
+            strength=self.strength,
+            gains=self.gains,
+            regions=self.regions,
+            smooth_seconds=self.smooth_seconds,
+            neutral=neutral,
+            faces=self.faces or faces or FaceSelection(),
+        )
 
     def driver_options(self) -> DriverOptions:
         """The part that is about playing the driver."""
@@ -303,19 +317,9 @@ class Session:
         )
 
     def _plan_options(self) -> PlanOptions:
-        options = self.options
-        faces = options.faces
-        if faces is None:
-            per_face = isinstance(self.driver, CurveDriver) and bool(self.driver.faces)
-            faces = FaceSelection("left-right", None) if per_face else FaceSelection()
-        return PlanOptions(
-            strength=options.strength,
-            gains=options.gains,
-            regions=options.regions,
-            smooth_seconds=options.smooth_seconds,
-            neutral=self._neutral,
-            faces=faces,
-        )
+        per_face = isinstance(self.driver, CurveDriver) and bool(self.driver.faces)
+        everyone = FaceSelection("left-right", None) if per_face else None
+        return self.options.plan_options(self._neutral, everyone)
 
 
 def analyse_clip(

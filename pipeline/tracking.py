@@ -39,7 +39,7 @@ def track_video(
     if output.suffix.lower() != ".csv":
         raise OptionError(f"{output}: a tracking table is a .csv file; name it so")
     if output.exists() and not options.overwrite:
-        raise VideoWriteError(f"{output}: exists; name another output or allow --overwrite")
+        raise VideoWriteError(f"{output}: exists already; name another file or use --overwrite")
     clock = Clock()
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(

@@ -42,7 +42,7 @@ def smooth(values: NDArray[np.floating], seconds: Series, *, window_seconds: flo
         return out
     step = float(np.median(np.diff(seconds)))
     # Half way between two odd numbers it is the smaller, whichever way the division rounds (30 fps, 0.2 s).
-    window = 2 * math.ceil(window_seconds / max(step, 1e-9) / 2 - 1 - 1e-6) + 1
+    window = 2 * math.ceil(window_seconds / max(step, 1e-9) / 2 - 1 - 1e-3) + 1
     for start, stop in runs(seconds, step):
         length = min(window, (stop - start - 1) // 2 * 2 + 1)
         if length >= 5:

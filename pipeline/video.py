@@ -938,7 +938,7 @@ def _check_destination(path: Path, files: list[Path], source: Path, *, overwrite
         if file.exists() and source.exists() and file.samefile(source):
             raise VideoWriteError(f"{path}: is the source itself; write to another name")
     if not overwrite and (any(file.exists() for file in files) or path.is_symlink()):
-        raise VideoWriteError(f"{path}: exists already; name another file or allow overwriting")
+        raise VideoWriteError(f"{path}: exists already; name another file or use --overwrite")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise VideoWriteError(f"{path}: the folder {path.parent} is not writable; check its permissions")
 

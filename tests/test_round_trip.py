@@ -1,4 +1,4 @@
-"""The whole pipeline on real faces in every kind of container and pixel format: what is not edited is untouched."""
+"""The whole pipeline on real faces in every kind of container and format: what is not edited is untouched."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+
 from retarget.pipeline import EncodeOptions, FaceSelection, RetargetOptions, retarget_video
 from retarget.pipeline.records import Color, Frame, PixelFormat, VideoInfo
 from retarget.pipeline.video import create_video, open_video

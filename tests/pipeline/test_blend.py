@@ -5,7 +5,6 @@ import pytest
 
 from retarget.pipeline.blend import MOTION_FLOOR_PX, blend, edited_box
 from retarget.pipeline.color import LUMA_COEFFICIENTS
-from retarget.pipeline.crop import chain
 from retarget.pipeline.records import Box, Color
 from retarget.pipeline.render import FaceEdit
 
@@ -20,7 +19,9 @@ def placed(left: float, top: float, crop_per_display: float = 1.0, roll_degrees:
     return np.c_[turn, -turn @ (left, top)]
 
 
-def edit(matrix: Any = AT_ORIGIN, *, shift: Any = (0, 0), residual: Any = None, inner: Box | None = None) -> FaceEdit:
+def edit(
+    matrix: Any = AT_ORIGIN, *, shift: Any = (0, 0), residual: Any = None, inner: Box | None = None
+) -> FaceEdit:
     """A constant motion of the content by `shift` crop px (and a residual) within `inner` of the crop."""
     box = inner or Box(0, 0, S, S)
     flow, painted = np.zeros((S, S, 2), np.float32), np.zeros((S, S, 3), np.float32)
@@ -102,9 +103,7 @@ def test_the_box_covers_the_motion_and_little_more(make_info: Any) -> None:
 
 def test_the_box_ends_with_the_picture(make_info: Any) -> None:
     wish = edit(placed(-20, 60), shift=(3, 0))
-    assert edited_box(wish, make_info(101, 91)) == Box(0, 58, 45, 91) or edited_box(
-        wish, make_info(101, 91)
-    ) == Box(0, 58, 46, 91)
+    assert edited_box(wish, make_info(101, 91)) == Box(0, 58, 46, 91)
 
 
 @pytest.mark.parametrize("where", [(-500, 0), (500, 0), (0, -500), (0, 500)])
@@ -134,15 +133,13 @@ def test_a_disc_moves_by_the_known_distance(
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_in_turned_video_up_is_the_displays_up(
-    make_frame: Any, make_info: Any, disc: Any, degrees: int
-) -> None:
+def test_in_turned_video_up_is_the_displays_up(make_frame: Any, make_info: Any, disc: Any, degrees: int) -> None:
     info = make_info(120, 90, "yuv420p", rotation_degrees=degrees)
     middle = np.array([info.display_width / 2, info.display_height / 2])
     at_coded = info.coded_from_display @ (*middle, 1)
     frame = make_frame(120, 90, "yuv420p", disc(*at_coded))
     result = blend(frame, [edit(placed(*(middle - S / 2)), shift=(2, -5))], info)
-    expected = info.coded_from_display @ (*(middle + (2, -5)), 1)
+    expected = info.coded_from_display @ (middle[0] + 2, middle[1] - 5, 1)
     assert center_of(result.planes[0], 50) == pytest.approx(expected, abs=0.05)
     assert center_of(result.planes[2], 50) * 2 == pytest.approx(expected, abs=0.12)
 
@@ -201,7 +198,10 @@ def test_two_faces_are_both_edited(make_frame: Any, make_info: Any, disc: Any) -
         return np.maximum(disc(45, 45)(x, y), disc(145, 45)(x, y))
 
     frame = make_frame(200, 90, "yuv444p", two)
-    edits = [edit(placed(45 - S / 2, 45 - S / 2), shift=(3, 0)), edit(placed(145 - S / 2, 45 - S / 2), shift=(0, 4))]
+    edits = [
+        edit(placed(45 - S / 2, 45 - S / 2), shift=(3, 0)),
+        edit(placed(145 - S / 2, 45 - S / 2), shift=(0, 4)),
+    ]
     plane = blend(frame, edits, make_info(200, 90, "yuv444p")).planes[0]
     assert center_of(plane[:, :100], 50) == pytest.approx([48, 45], abs=0.05)
     assert center_of(plane[:, 100:], 50) == pytest.approx([45, 49], abs=0.05)
@@ -232,9 +232,11 @@ def test_paint_adds_to_rgb_and_gray_planes(make_frame: Any, make_info: Any) -> N
     wish = edit(placed(20, 8), residual=(0.2, 0.1, -0.1))
     result = blend(frame, [wish], make_info(100, 80, "gbrap"))
     assert [int(plane[40, 50]) for plane in result.planes] == [76, 34, 121, 80]  # 0.1 * 255 rounds with .5 added
-    gray = blend(make_frame(100, 80, "gray", 50), [edit(placed(20, 8), residual=(0.2,) * 3)], make_info(
-        100, 80, "gray", color=Color("bt709", full_range=True)
-    ))
+    gray = blend(
+        make_frame(100, 80, "gray", 50),
+        [edit(placed(20, 8), residual=(0.2,) * 3)],
+        make_info(100, 80, "gray", color=Color("bt709", full_range=True)),
+    )
     assert gray.planes[0][40, 50] == 101
 
 
@@ -254,11 +256,13 @@ def test_paint_without_motion_keeps_the_grain(make_frame: Any, make_info: Any, f
 
 
 def test_the_edit_lies_where_the_crop_lies_to_a_fraction_of_a_pixel(make_frame: Any, make_info: Any) -> None:
-    # A painted square's centroid, at crops coarser and finer than the plate, wherever the crop begins.
+    # A painted soft spot's centroid, at crops coarser and finer than the plate, wherever the crop begins.
+    y, x = np.mgrid[:S, :S] + 0.5
+    spot = 0.8 * np.exp(-((x - 30) ** 2 + (y - 34) ** 2) / 50).astype(np.float32)
     for scale, left in ((0.5, 20.25), (1.0, 30.5), (2.0, 40.75)):
         info = make_info(200, 160, "gray10le", color=Color("bt709", full_range=True))
-        wish = edit(placed(left, 11.5, scale), residual=(0.5,) * 3, inner=Box(20, 24, 44, 40))
+        matrix = placed(left, 11.5, scale)
+        wish = FaceEdit(matrix, np.zeros((S, S, 2), np.float32), np.repeat(spot[..., None], 3, 2))
         result = blend(make_frame(200, 160, "gray10le", 0), [wish], info)
-        back = np.linalg.inv(np.vstack([chain(wish.crop_from_display, np.eye(2, 3)), (0, 0, 1)]))
-        expected = (back @ (32, 32, 1))[:2]
-        assert center_of(result.planes[0], 0) == pytest.approx(expected, abs=0.05)
+        expected = (left + 30 / scale, 11.5 + 34 / scale)
+        assert center_of(result.planes[0], 0) == pytest.approx(expected, abs=0.03)

@@ -302,7 +302,7 @@ def test_other_suffixes_are_refused(source: Clip, smile: Path, tmp_path: Path) -
 def test_existing_file_needs_overwrite(plant: Any, source: Clip, smile: Path, tmp_path: Path) -> None:
     output = tmp_path / "sheet.png"
     output.write_bytes(b"mine")
-    with pytest.raises(VideoWriteError, match=r"sheet\.png: exists already; name another file or allow overwr"):
+    with pytest.raises(VideoWriteError, match=r"sheet\.png: exists already; name another file or use --overwrite"):
         preview(source.path, smile, output)
     assert output.read_bytes() == b"mine"
     preview(source.path, smile, output, RetargetOptions(overwrite=True), moments=1)

@@ -35,7 +35,9 @@ def request_for(place_face: Any) -> Any:
 
 def noisy(make_frame: Any, index: int) -> Any:
     noise = np.random.default_rng(index).integers(16, 235, 97)
-    return make_frame(120, 100, "yuv444p", lambda x, y: noise[(31 * x // 1 + 17 * y // 1).astype(int) % 97], index=index)
+    return make_frame(
+        120, 100, "yuv444p", lambda x, y: noise[(31 * x // 1 + 17 * y // 1).astype(int) % 97], index=index
+    )
 
 
 def test_a_warp_moves_the_crop_by_the_geometry(
@@ -80,7 +82,9 @@ def interleaved(request_for: Any, crop: Any, make_frame: Any, count: int) -> lis
     """Frames with 0, 1, 2 or 3 faces in turn, each asked for something else."""
     out = []
     for i in range(count):
-        faces = [request_for(crop, 0.1 * (i + 1) / (k + 1), (50 + 3 * k, 50)) for k in range((0, 1, 3, 0, 2)[i % 5])]
+        faces = [
+            request_for(crop, 0.1 * (i + 1) / (k + 1), (50 + 3 * k, 50)) for k in range((0, 1, 3, 0, 2)[i % 5])
+        ]
         out.append(FrameRequest(noisy(make_frame, i), faces))
     return out
 
@@ -173,7 +177,9 @@ def test_rendering_starts_no_thread_of_ours(
 ) -> None:
     before = threading.active_count()
     checkpoint = make_checkpoint(PUSH)
-    list(Renderer(checkpoint, make_info(120, 100), device="cpu").render(
-        [FrameRequest(make_frame(120, 100), [request_for(checkpoint.crop)])]
-    ))
+    list(
+        Renderer(checkpoint, make_info(120, 100), device="cpu").render(
+            [FrameRequest(make_frame(120, 100), [request_for(checkpoint.crop)])]
+        )
+    )
     assert threading.active_count() == before

@@ -1250,7 +1250,7 @@ def test_unwritable_folder(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_existing_destination_needs_overwrite(clip: Path) -> None:
     target = clip.with_name("b.mp4")
     target.write_bytes(b"precious")
-    with pytest.raises(VideoWriteError, match="exists already; name another file or allow overwriting"):
+    with pytest.raises(VideoWriteError, match="exists already; name another file or use --overwrite"):
         create_video(target, like=open_video(clip), options=EncodeOptions())
     assert target.read_bytes() == b"precious"
     with (
