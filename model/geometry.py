@@ -180,21 +180,24 @@ class _Raster:
     def _owners(self) -> tuple[Tensor, Tensor]:
         """Covered pixels (n,) flat over the batch, each once, and the triangle of (B*T) that owns it."""
         size = self.size_px
-        low = (self.corners.amin(1) - 0.5).ceil().clamp(0, size).long()
-        high = ((self.corners.amax(1) - 0.5).floor().clamp(-1, size - 1).long() + 1).maximum(low)
+        # int32 throughout: half the memory traffic, which is what this costs.
+        low = (self.corners.amin(1) - 0.5).ceil().clamp(0, size).int()
+        high = ((self.corners.amax(1) - 0.5).floor().clamp(-1, size - 1).int() + 1).maximum(low)
         width, height = (high - low).unbind(1)
         area = width * height
-        which = torch.repeat_interleave(torch.arange(area.shape[0], device=area.device), area)
-        offset = torch.arange(which.shape[0], device=area.device) - (area.cumsum(0) - area).index_select(0, which)
-        row = torch.div(offset, width.index_select(0, which), rounding_mode="floor")
-        x = offset - row * width.index_select(0, which) + low[:, 0].index_select(0, which)
-        y = row + low[:, 1].index_select(0, which)
+        which = torch.repeat_interleave(torch.arange(area.shape[0], device=area.device, dtype=torch.int32), area)
+        start = (area.cumsum(0) - area).int()
+        table = torch.stack([start, width, low[:, 0], low[:, 1]]).index_select(1, which)
+        offset = torch.arange(which.shape[0], device=area.device, dtype=torch.int32) - table[0]
+        row = torch.div(offset, table[1], rounding_mode="floor")
+        x = offset - row * table[1] + table[2]
+        y = row + table[3]
         w1x, w1y, w10, w2x, w2y, w20 = self.planes.t().contiguous().index_select(1, which).unbind(0)
         x_center, y_center = x + 0.5, y + 0.5
         w1 = w1x * x_center + w1y * y_center + w10
         w2 = w2x * x_center + w2y * y_center + w20
         inside = ((w1 >= -1e-4) & (w2 >= -1e-4) & (w1 + w2 <= 1 + 1e-4)).nonzero()[:, 0]
-        which, x, y = which[inside], x[inside], y[inside]
+        which, x, y = (t.index_select(0, inside).long() for t in (which, x, y))
         pixel = (torch.div(which, self.count, rounding_mode="floor") * size + y) * size + x
         # The last triangle of the list wins each pixel: deterministic, also on a GPU.
         top = pixel.new_full((self.batch * size**2,), -1)

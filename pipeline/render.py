@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -106,7 +107,8 @@ class Renderer:
         delta = torch.from_numpy(np.stack([face.delta_au for _, face in pairs])).to(self.device)
         landmarks = torch.from_numpy(np.stack([face.landmarks for _, face in pairs])).to(self.device)
         image = self._crops(pairs)
-        edit = self._generator(image, delta, landmarks)
+        with _threads(None if self.paints else 1):
+            edit = self._generator(image, delta, landmarks)
         flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
         if not self.paints:
             return [FaceEdit(face.crop_from_display, flows[i], None) for i, (_, face) in enumerate(pairs)]
@@ -124,6 +126,21 @@ class Renderer:
             for frame, face in pairs
         ]
         return to_model(np.stack(crops)).to(self.device)
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """torch with so many threads; None leaves it. The geometry's many small operations gain nothing from a second
+    one, and wait for it badly (tens of milliseconds) while decoder, landmarker and encoder keep the cores busy."""
+    if count is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _device(name: str) -> torch.device:
