@@ -80,6 +80,8 @@ class GeometryModel(nn.Module):
         self.register_buffer("triangles", torch.zeros(config.triangle_count, 3, dtype=torch.int64))
         self.register_buffer("strip_triangles", _strip_triangles(), persistent=False)
         self.register_buffer("ring_triangles", _ring_triangles(), persistent=False)
+        self._spreads: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        self.register_load_state_dict_post_hook(_forget_spreads)  # type: ignore[no-untyped-call]
 
     @classmethod
     def from_fit(cls, weight: Tensor, mean_shape: Tensor, triangles: Tensor) -> GeometryModel:
@@ -117,8 +119,21 @@ class GeometryModel(nn.Module):
         down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
         points, planar = landmarks[..., :2], moved[..., :2]
         if not may_reveal:
-            planar = _kept_shut(points, planar, down, self.mean_shape.to(precise))
+            planar = _kept_shut(points, planar, down, self._spread(precise))
         return _meet(points, planar, down).to(kept_dtype)
+
+    def _spread(self, dtype: torch.dtype) -> list[Tensor]:
+        """How each chain's skin follows it, in the order of the openings; made once, for it takes its time."""
+        key = (self.mean_shape.device, dtype)
+        if key not in self._spreads:
+            with torch.inference_mode(mode=False), torch.no_grad():  # so that training may use them as well
+                shape = self.mean_shape.to(dtype)
+                self._spreads[key] = [
+                    _spread(shape, list(chain), [*upper, *lower], reach)
+                    for (upper, lower), reach in zip(_OPENINGS, _GIVE_WAY, strict=True)
+                    for chain in (upper, lower)
+                ]
+        return self._spreads[key]
 
     def flow(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Tensor:
         """(B, 2, S, S) float32 backward flow in pixels: output pixel p shows input pixel p + flow(p).
@@ -133,6 +148,10 @@ class GeometryModel(nn.Module):
         What lies in there the warp can only stretch: a prior for where a network may paint.
         """
         return _Raster(self, landmarks, displacement, size_px).holes()
+
+
+def _forget_spreads(model: GeometryModel, _: object) -> None:
+    model._spreads.clear()
 
 
 class _Raster:
@@ -180,30 +199,48 @@ class _Raster:
     def _owners(self) -> tuple[Tensor, Tensor]:
         """Covered pixels (n,) flat over the batch, each once, and the triangle of (B*T) that owns it."""
         size = self.size_px
-        # int32 throughout: half the memory traffic, which is what this costs.
-        low = (self.corners.amin(1) - 0.5).ceil().clamp(0, size).int()
-        high = ((self.corners.amax(1) - 0.5).floor().clamp(-1, size - 1).int() + 1).maximum(low)
-        width, height = (high - low).unbind(1)
-        area = width * height
-        which = torch.repeat_interleave(torch.arange(area.shape[0], device=area.device, dtype=torch.int32), area)
-        start = (area.cumsum(0) - area).int()
-        table = torch.stack([start, width, low[:, 0], low[:, 1]]).index_select(1, which)
-        offset = torch.arange(which.shape[0], device=area.device, dtype=torch.int32) - table[0]
-        row = torch.div(offset, table[1], rounding_mode="floor")
-        x = offset - row * table[1] + table[2]
-        y = row + table[3]
-        w1x, w1y, w10, w2x, w2y, w20 = self.planes.t().contiguous().index_select(1, which).unbind(0)
-        x_center, y_center = x + 0.5, y + 0.5
-        w1 = w1x * x_center + w1y * y_center + w10
-        w2 = w2x * x_center + w2y * y_center + w20
-        inside = ((w1 >= -1e-4) & (w2 >= -1e-4) & (w1 + w2 <= 1 + 1e-4)).nonzero()[:, 0]
-        which, x, y = (t.index_select(0, inside).long() for t in (which, x, y))
-        pixel = (torch.div(which, self.count, rounding_mode="floor") * size + y) * size + x
+        row, left, right = self._spans()
+        count = (right - left).clamp(min=0)
+        which, offset = _counted(count)
+        x = left.index_select(0, which) + offset
+        triangle, y = (t.index_select(0, which) for t in row)
+        pixel = ((torch.div(triangle, self.count, rounding_mode="floor") * size + y) * size + x).long()
         # The last triangle of the list wins each pixel: deterministic, also on a GPU.
         top = pixel.new_full((self.batch * size**2,), -1)
-        top.scatter_reduce_(0, pixel, which, "amax")
+        top.scatter_reduce_(0, pixel, triangle.long(), "amax")
         covered = (top >= 0).nonzero()[:, 0]
         return covered, top[covered]
+
+    def _spans(self) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
+        """Each triangle's rows of pixels: ((triangle, y), left, right), int32 (R,) each; right is just outside."""
+        size = self.size_px
+        low = (self.corners[..., 1].amin(1) - 0.5).ceil().clamp(0, size).int()
+        high = ((self.corners[..., 1].amax(1) - 0.5).floor().clamp(-1, size - 1).int() + 1).maximum(low)
+        triangle, offset = _counted(high - low)
+        y = low.index_select(0, triangle) + offset
+        w1x, w1y, w10, w2x, w2y, w20 = self.planes.t().contiguous().index_select(1, triangle).unbind(0)
+        middle = y + 0.5
+        # Each barycentric coordinate is slope * x + rest on the row; inside, all three are at least 0.
+        slope = torch.stack([w1x, w2x, -w1x - w2x])
+        first, second = w1y * middle + w10, w2y * middle + w20
+        rest = torch.stack([first, second, 1 - first - second]) + 1e-4
+        crossing = -rest / slope
+        left = torch.where(slope > 0, crossing, float("-inf")).amax(0)
+        right = torch.where(slope < 0, crossing, float("inf")).amin(0)
+        # A flat triangle's planes are NaN, and a row beside its triangle has a level coordinate below 0.
+        is_empty = slope.isnan().any(0) | ((slope == 0) & (rest < 0)).any(0)
+        left = (left - 0.5).ceil().clamp(0, size).masked_fill(is_empty, 0).int()
+        right = ((right - 0.5).floor() + 1).clamp(0, size).masked_fill(is_empty, 0).int()
+        return (triangle, y), left, right
+
+
+def _counted(count: Tensor) -> tuple[Tensor, Tensor]:
+    """For counts (n,) int32: each index as often as its count says, and the running number within it."""
+    index = torch.arange(count.shape[0], device=count.device, dtype=torch.int32)
+    which = torch.repeat_interleave(index, count)
+    start = (count.cumsum(0) - count).int()
+    running = torch.arange(which.shape[0], device=count.device, dtype=torch.int32)
+    return which, running - start.index_select(0, which)
 
 
 def _barycentric_planes(corners: Tensor) -> Tensor:
@@ -237,14 +274,14 @@ def _meet(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
     return out
 
 
-def _kept_shut(points: Tensor, displacement: Tensor, down: Tensor, mean_shape: Tensor) -> Tensor:
+def _kept_shut(points: Tensor, displacement: Tensor, down: Tensor, spreads: list[Tensor]) -> Tensor:
     """Displacement with every opening parted no further than what can be seen through it allows.
 
     The lips and lids give way as a whole: what is taken from their edge is taken from the skin around it too,
     falling off over `_GIVE_WAY` canonical units.
     """
     out = displacement.clone()
-    for opening, reach in zip(_OPENINGS, _GIVE_WAY, strict=True):
+    for opening, spread_pair in zip(_OPENINGS, zip(spreads[::2], spreads[1::2], strict=True), strict=True):
         upper, lower = (list(chain) for chain in opening)
         width = (points[:, upper[-1]] - points[:, upper[0]]).norm(dim=-1)[:, None]
         rise = -(displacement[:, upper] * down[:, None]).sum(-1)
@@ -253,8 +290,7 @@ def _kept_shut(points: Tensor, displacement: Tensor, down: Tensor, mean_shape: T
         seen = ((gap.amax(1, keepdim=True) / width - _SHUT) / (_PARTED - _SHUT)).clamp(0, 1)
         excess = (rise + fall - gap * seen).clamp(min=0)  # parts by at most `gap` more, by nothing if shut
         share = rise.clamp(min=0) / (rise.clamp(min=0) + fall.clamp(min=0)).clamp(min=1e-6)
-        for chain, back in ((upper, excess * share), (lower, -excess * (1 - share))):
-            spread = _spread(mean_shape, chain, upper + lower, reach)
+        for spread, back in zip(spread_pair, (excess * share, -excess * (1 - share)), strict=True):
             out += torch.einsum("kj,bj->bk", spread, back)[..., None] * down[:, None]
     return out
 
@@ -276,7 +312,7 @@ def _opening_content(points: Tensor, displacement: Tensor) -> Tensor:
 
     The inside of the mouth stretches with the lips; if it was shut, only the seam between them is stretched, so
     that an opening is filled with the seam's dark and not with lip. An eye that opens stretches with the lids for
-    lack of anything better; one that closes slides its lid over an eyeball that moves with the gaze alone.
+    lack of anything better; otherwise the lids slide over an eyeball that moves with the gaze alone.
     """
     parts = _mouth_content(points, displacement)
     for eye, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
@@ -284,9 +320,9 @@ def _opening_content(points: Tensor, displacement: Tensor) -> Tensor:
         height = (points[:, lower] - points[:, upper]).norm(dim=-1).mean(1)
         target = points + displacement
         target_height = (target[:, lower] - target[:, upper]).norm(dim=-1).mean(1)
-        closing = ((height - target_height) / (0.1 * height + 1e-3)).clamp(0, 1)[:, None, None]
+        opening = ((target_height - height) / (0.1 * height + 1e-3)).clamp(0, 1)[:, None, None]
         gaze = displacement[:, list(iris)].mean(1, keepdim=True)
-        parts += [displacement[:, list(chain)].lerp(gaze, closing) for chain in eye]
+        parts += [gaze.lerp(displacement[:, list(chain)], opening) for chain in eye]
     return torch.cat(parts, 1)
 
 

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "clip", type=Path, help="a short clip with one face; played to and fro to make longer ones"
     )
     parser.add_argument("driver", type=Path)
-    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--frames", type=int, default=480)
     parser.add_argument(
         "--repeats", type=int, default=3, help="the best of so many is taken, for floors and whole alike"
     )

@@ -77,6 +77,8 @@ def sample_rgb(
         for i, plane in enumerate(frame.planes[: frame.pixel_format.color_plane_count])
     ]
     to_rgb = conversion(color, frame.pixel_format).to_rgb * 255
+    if frame.pixel_format.depth_bits == 8 and frame.pixel_format.family != "gray":
+        return np.asarray(cv2.transform(cv2.merge(planes), to_rgb), np.uint8)  # rounds and saturates itself
     if frame.pixel_format.family == "gray":
         gray = planes[0].astype(np.float32) * to_rgb[0, 0] + to_rgb[0, 1]
         return np.repeat(np.clip(np.rint(gray), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -96,28 +98,36 @@ def _warp_plane(plane: NDArray[Any], matrix: NDArray[np.float64], size: tuple[in
     """One plane through the window; shrinking averages first, so that fine texture does not alias."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     factor = 2 ** int(np.floor(np.log2(1 / scale))) if scale < 0.5 else 1
-    if factor > 1:
-        plane, matrix = _shrunk(plane, matrix, factor, size)
-    centred = matrix.copy()  # cv2 counts pixel centres as whole numbers
-    centred[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
-    return cv2.warpAffine(plane, centred, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    part, corner = _under(plane, matrix, size, factor)
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ corner
+    moved[:, :2] *= factor
+    moved[:, 2] += moved[:, :2] @ (0.5, 0.5) - 0.5  # cv2 counts pixel centres as whole numbers
+    # The part has the repeated border in it: cv2 warps in half the time when it need not make one up.
+    return cv2.warpAffine(part, moved, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
-def _shrunk(
-    plane: NDArray[Any], matrix: NDArray[np.float64], factor: int, size: tuple[int, int]
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """The part of the plane under the window, averaged over factor x factor blocks, and the window on it."""
+def _under(
+    plane: NDArray[Any], matrix: NDArray[np.float64], size: tuple[int, int], factor: int
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """What of the plane lies under the window, averaged over `factor` x `factor` blocks, and where in the plane
+    that begins (x, y). Beyond the plane its border is repeated."""
     inverse = cv2.invertAffineTransform(matrix)
     corners = np.array([(0, 0), (size[0], 0), (0, size[1]), size], np.float64) @ inverse[:, :2].T + inverse[:, 2]
-    low = np.floor(corners.min(0) / factor).astype(int) * factor
-    high = np.ceil(corners.max(0) / factor).astype(int) * factor
-    height, width = plane.shape
-    left, top = np.clip(low, 0, [max(width - factor, 0), max(height - factor, 0)]) // factor * factor
-    right, bottom = np.clip(high, [left + factor, top + factor], [max(width, left + 1), max(height, top + 1)])
-    part = np.ascontiguousarray(plane[top:bottom, left:right])
-    small = (max(1, -(-part.shape[1] // factor)), max(1, -(-part.shape[0] // factor)))
-    scale = np.array([part.shape[1] / small[0], part.shape[0] / small[1]])
-    moved = matrix.copy()
-    moved[:, 2] += matrix[:, :2] @ (left, top)
-    moved[:, :2] *= scale
-    return cv2.resize(part, small, interpolation=cv2.INTER_AREA), moved
+    blocks = -(-np.array(plane.shape[::-1]) // factor)
+    low = np.minimum(np.floor(corners.min(0) / factor).astype(int) - 1, blocks - 1)
+    high = np.maximum(np.ceil(corners.max(0) / factor).astype(int) + 1, 1)
+    (left, top), (right, bottom) = low.clip(0), np.minimum(high, blocks)
+    part = plane[top * factor : bottom * factor, left * factor : right * factor]
+    part = _bordered(part, 0, (bottom - top) * factor - part.shape[0], 0, (right - left) * factor - part.shape[1])
+    if factor > 1:
+        part = cv2.resize(part, (int(right - left), int(bottom - top)), interpolation=cv2.INTER_AREA)
+    part = _bordered(part, top - low[1], high[1] - bottom, left - low[0], high[0] - right)
+    return np.ascontiguousarray(part), low * factor
+
+
+def _bordered(part: NDArray[Any], top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
+    """The part with its border repeated so many times on each side."""
+    if not (top or bottom or left or right):
+        return part
+    return cv2.copyMakeBorder(part, int(top), int(bottom), int(left), int(right), cv2.BORDER_REPLICATE)

@@ -131,9 +131,13 @@ def _steady(alignments: NDArray[np.float64], seconds: NDArray[np.float64], windo
 def _allowed(track: FaceTrack, shot: Shot) -> NDArray[np.float64]:
     raw = envelope(track.yaw_degrees, track.pitch_degrees, track.confidence)
     steady = np.clip(smooth(raw[:, None], track.seconds, window_seconds=ENVELOPE_SMOOTH_SECONDS)[:, 0], 0, 1)
-    appears = track.seconds[0] if track.frames[0] > shot.first_frame + 1 else None
-    vanishes = track.seconds[-1] if track.frames[-1] < shot.last_frame - 1 else None
-    return np.minimum(steady, raw) * edge_ramp(track.seconds, appears, vanishes, APPEARANCE_RAMP_SECONDS)
+    allowed = np.minimum(steady, raw)
+    for start, stop in _unbroken(track):
+        seconds = track.seconds[start:stop]
+        appears = seconds[0] if track.frames[start] > shot.first_frame + 1 else None
+        vanishes = seconds[-1] if track.frames[stop - 1] < shot.last_frame - 1 else None
+        allowed[start:stop] *= edge_ramp(seconds, appears, vanishes, APPEARANCE_RAMP_SECONDS)
+    return allowed
 
 
 def _neutral(
@@ -228,6 +232,11 @@ class EditSchedule:
 def _run_of_each(track: FaceTrack) -> list[tuple[int, int]]:
     """For each moment of the track, the unbroken run of frames it lies in."""
     out: list[tuple[int, int]] = []
-    for start, stop in runs(track.frames.astype(np.float64), 0.5):  # half a frame: any missing one breaks a run
+    for start, stop in _unbroken(track):
         out += [(start, stop)] * (stop - start)
     return out
+
+
+def _unbroken(track: FaceTrack) -> list[tuple[int, int]]:
+    """(start, stop) of the track's runs of consecutive frames; where the face was lost in between, one ends."""
+    return runs(track.frames.astype(np.float64), 0.5)  # half a frame: any missing one breaks a run

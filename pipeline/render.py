@@ -66,7 +66,7 @@ class Renderer:
     """A generator on a device, fed with batches of crops."""
 
     def __init__(self, checkpoint: Checkpoint, info: VideoInfo, *, device: str = "auto", batch: int = 0) -> None:
-        """`device`: "auto", "cpu", "cuda", "cuda:1", "mps". `batch`: faces a pass; 0 is 16 on a GPU, 4 else.
+        """`device`: "auto", "cpu", "cuda", "cuda:1", "mps". `batch`: faces a pass; 0 is by the device.
 
         Raises:
             OptionError: no such device, or a negative batch.
@@ -74,12 +74,12 @@ class Renderer:
         if batch < 0:
             raise OptionError(f"batch {batch} makes no sense; use 1 or more, or 0 to let the device decide")
         self.device = _device(device)
-        self.batch = batch or (4 if self.device.type == "cpu" else 16)
         self.crop: CropSpec = checkpoint.crop
         self._info = info
         self._generator = checkpoint.build_generator().to(self.device)
         self.paints = self._generator.network is not None
         """Whether there is a network, or the plate's pixels are only moved."""
+        self.batch = batch or (4 if self.device.type == "cpu" else 16)
 
     def render(self, requests: Iterable[FrameRequest]) -> Iterator[RenderedFrame]:
         """Frames in their order with the edits of their faces. Holds at most `batch` frames."""

@@ -15,7 +15,7 @@ from .records import Frame
 WINDOW_FRAMES = 2
 """Frames on either side that a frame's change is compared with."""
 
-PROXY_PX = 192
+PROXY_PX = 160
 """Longer side of the picture the detector sees."""
 
 MIN_SHOT_FRAMES = 2

@@ -11,9 +11,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import queue
 import sys
 import zipfile
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import resources
 from types import TracebackType
@@ -45,6 +48,9 @@ SMALLEST_FACE_IN_TILE = 0.12
 """Face size, relative to the tile, that the detector still finds most of the time."""
 
 TILE_OVERLAP = 0.36
+
+LOOKAHEAD_FRAMES = 2
+"""Frames whose landmarks are looked for at a time."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +146,56 @@ class _Shot:
     detected_at_seconds: float | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Pending:
+    """A frame whose landmark calls are under way."""
+
+    frame: Frame
+    shot: _Shot
+    calls: tuple[tuple[_Track, _Seen, Future[_Seen | None]], ...]
+    """Each track, where it was looked for, and what will be seen there."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Graphs:
+    """One set of mediapipe's graphs; used by one thread at a time."""
+
+    landmarker: Any
+    detector: Any
+
+    @classmethod
+    def load(cls) -> _Graphs:
+        model = resources.files(__package__).joinpath("face_landmarker.task").read_bytes()
+        with zipfile.ZipFile(io.BytesIO(model)) as bundle:
+            detector = bundle.read("face_detector.tflite")
+        graphs = cls(
+            vision.FaceLandmarker.create_from_options(
+                vision.FaceLandmarkerOptions(
+                    base_options=BaseOptions(model_asset_buffer=model),
+                    num_faces=1,
+                    output_face_blendshapes=True,
+                )
+            ),
+            vision.FaceDetector.create_from_options(
+                vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=detector))
+            ),
+        )
+        blank = _picture(np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8))  # the graphs talk when they first run
+        graphs.landmarker.detect(blank)
+        graphs.detector.detect(blank)
+        return graphs
+
+    def close(self) -> None:
+        self.landmarker.close()  # their __del__ complains at interpreter exit
+        self.detector.close()
+
+
 class FaceTracker:
-    """Finds and follows the faces of one video; a context manager that owns mediapipe's graphs."""
+    """Finds and follows the faces of one video; a context manager that owns mediapipe's graphs.
+
+    The landmarker works on one core, so `LOOKAHEAD_FRAMES` frames are in work at a time, each looking where the
+    faces were that many frames before. That is so on every machine, so the result does not depend on its cores.
+    """
 
     def __init__(self, info: VideoInfo, options: TrackOptions | None = None) -> None:
         self.info = info
@@ -149,62 +203,68 @@ class FaceTracker:
         self.largest_rejected_px = 0.0
         """Size of the largest face left out for being too small, for an error message; 0 if none."""
         self._min_face_px = self.options.min_face(info)
+        self._pool = ThreadPoolExecutor(LOOKAHEAD_FRAMES, thread_name_prefix="track")
+        self._graphs: queue.SimpleQueue[_Graphs] = queue.SimpleQueue()
 
     def __enter__(self) -> Self:
-        model = resources.files(__package__).joinpath("face_landmarker.task").read_bytes()
-        with zipfile.ZipFile(io.BytesIO(model)) as bundle:
-            detector = bundle.read("face_detector.tflite")
         with _quiet_stderr():
-            self._landmarker = vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(
-                    base_options=BaseOptions(model_asset_buffer=model),
-                    num_faces=1,
-                    output_face_blendshapes=True,
-                )
-            )
-            self._detector = vision.FaceDetector.create_from_options(
-                vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=detector))
-            )
-            blank = np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8)  # the graphs talk when they first run
-            self._landmarker.detect(_picture(blank))
-            self._detector.detect(_picture(blank))
+            for graphs in self._pool.map(lambda _: _Graphs.load(), range(LOOKAHEAD_FRAMES)):
+                self._graphs.put(graphs)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._pool.shutdown(cancel_futures=True)
         with _quiet_stderr():
-            self._landmarker.close()  # their __del__ complains at interpreter exit
-            self._detector.close()
+            while not self._graphs.empty():
+                self._graphs.get().close()
 
     def track(self, frames: Iterable[tuple[Frame, int]]) -> Iterator[TrackedFrame]:
-        """What is seen in each (frame, shot number). Holds one frame."""
+        """What is seen in each (frame, shot number). Holds `LOOKAHEAD_FRAMES` frames."""
         shot = _Shot(-1)
+        pending: deque[_Pending] = deque()
         for frame, number in frames:
-            if number != shot.number:
-                shot = _Shot(number)
-            self._follow(frame, shot)
-            if self._is_time_to_detect(frame, shot):
-                self._detect(frame, shot)
-            faces = tuple(
-                track.last.face(track.face_id) for track in shot.tracks if track.missing_since_seconds is None
-            )
-            yield TrackedFrame(frame.index, frame.pts, frame.seconds, number, faces)
+            is_new = number != shot.number
+            if is_new or self._is_time_to_detect(frame, shot):
+                while pending:
+                    yield self._finish(pending.popleft())
+                shot = _Shot(number) if is_new else shot
+                yield self._finish(self._begin(frame, shot), detect=True)
+                continue
+            pending.append(self._begin(frame, shot))
+            if len(pending) >= LOOKAHEAD_FRAMES:
+                yield self._finish(pending.popleft())
+        while pending:
+            yield self._finish(pending.popleft())
 
-    def _follow(self, frame: Frame, shot: _Shot) -> None:
-        """Looks for each known face where it was last seen; tracks missing for too long end."""
+    def _begin(self, frame: Frame, shot: _Shot) -> _Pending:
+        """Starts looking for each known face where it was last seen."""
+        calls = []
         for track in shot.tracks:
             last = track.last
-            seen = self._look(frame, last.center, last.size_px, last.pose.roll_radians)
+            place = (last.center, last.size_px, last.pose.roll_radians)
+            calls.append((track, last, self._pool.submit(self._look, frame, *place)))
+        return _Pending(frame, shot, tuple(calls))
+
+    def _finish(self, pending: _Pending, *, detect: bool = False) -> TrackedFrame:
+        """Brings the shot's tracks up to the frame; those missing for too long end."""
+        frame, shot = pending.frame, pending.shot
+        for track, last, call in pending.calls:
+            seen = call.result()
             if seen is not None and _is_same(seen, last):
                 track.last, track.missing_since_seconds = seen, None
             elif track.missing_since_seconds is None:
                 track.missing_since_seconds = frame.seconds
         limit = frame.seconds - self.options.patience_seconds
-        shot.tracks = [
-            t for t in shot.tracks if t.missing_since_seconds is None or t.missing_since_seconds >= limit
-        ]
-        shot.tracks = _without_twins(shot.tracks)
+        shot.tracks = _without_twins(
+            [t for t in shot.tracks if t.missing_since_seconds is None or t.missing_since_seconds >= limit]
+        )
+        if detect:
+            self._detect(frame, shot)
+        seen_faces = [t for t in shot.tracks if t.missing_since_seconds is None]
+        faces = tuple(track.last.face(track.face_id) for track in seen_faces)
+        return TrackedFrame(frame.index, frame.pts, frame.seconds, shot.number, faces)
 
     def _is_time_to_detect(self, frame: Frame, shot: _Shot) -> bool:
         if shot.detected_at_seconds is None:
@@ -254,7 +314,8 @@ class FaceTracker:
     ) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.float32]] | None:
         """One call on a window (256, 256, 3) uint8 RGB: landmarks (478, 3) in window pixels, blendshapes' names
         and scores; None where there is no face."""
-        result = self._landmarker.detect(_picture(rgb))
+        with self._borrowed() as graphs:
+            result = graphs.landmarker.detect(_picture(rgb))
         if not result.face_landmarks or not result.face_blendshapes:
             return None
         points = np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float64) * WINDOW_PX
@@ -267,12 +328,14 @@ class FaceTracker:
         """(low, high) corners in display pixels of the faces on the whole picture and its tiles, best first."""
         picture = proxy(frame, self.info, DETECT_MAX_PX)
         scale = self.info.display_width / picture.shape[1]
+        tiles = list(_tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale))
         found: list[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = []
-        for left, top, width, height in _tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale):
-            tile = np.ascontiguousarray(picture[top : top + height, left : left + width])
-            for detection in self._detector.detect(_picture(tile)).detections:
+        for (left, top, _, _), detections in zip(
+            tiles, self._pool.map(lambda tile: self._detections(picture, *tile), tiles), strict=True
+        ):
+            for detection in detections:
                 box = detection.bounding_box
-                low = (np.array([left + box.origin_x, top + box.origin_y], np.float64)) * scale
+                low = np.array([left + box.origin_x, top + box.origin_y], np.float64) * scale
                 high = low + np.array([box.width, box.height], np.float64) * scale
                 found.append((float(detection.categories[0].score), low, high))
         found.sort(key=lambda item: -item[0])
@@ -281,6 +344,20 @@ class FaceTracker:
             if all(_overlap(low, high, *other) < 0.3 for other in kept):
                 kept.append((low, high))
         return kept
+
+    def _detections(self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int) -> list[Any]:
+        """mediapipe's detections on a tile, in its pixels."""
+        tile = np.ascontiguousarray(picture[top : top + height, left : left + width])
+        with self._borrowed() as graphs:
+            return list(graphs.detector.detect(_picture(tile)).detections)
+
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[_Graphs]:
+        graphs = self._graphs.get()
+        try:
+            yield graphs
+        finally:
+            self._graphs.put(graphs)
 
 
 def _picture(rgb: NDArray[np.uint8]) -> Any:

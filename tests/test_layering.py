@@ -11,8 +11,8 @@ ROOMS = ("model", "pipeline", "train")
 MAY_IMPORT = {"model": set(), "pipeline": {"model"}, "train": {"model", "pipeline"}}
 
 PIPELINE_IN_TRAIN = {"prepare.py", "cli.py"}
-"""Training crops and inference crops come from one code, and the command line hands its names and mesh to the rest,
-which knows the model alone."""
+"""Training crops and inference crops come from one code, and the command line hands the rest its names
+and mesh; the rest knows the model alone."""
 ONLY_IN = {"av": {"pipeline/video.py"}, "mediapipe": {"pipeline/track.py"}}
 NOT_FOR_MODEL = {"av", "mediapipe", "cv2", "scipy", "scenedetect", "yaml", "matplotlib", "pydantic"}
 TORCH_IN_PIPELINE = {"render.py"}

@@ -50,7 +50,9 @@ def test_parse(text: str, order: str, index: int | None) -> None:
     assert FaceSelection.parse(text) == FaceSelection(order, index)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["", "biggest", "left-right:x", "-1", "2:1", "all:1", "left-right:-1", "²"])
+@pytest.mark.parametrize(
+    "text", ["", "biggest", "left-right:x", "-1", "2:1", "all:1", "left-right:-1", "left-right:²"]
+)
 def test_parse_refuses(text: str) -> None:
     with pytest.raises(OptionError, match="is unknown; use all, a number from 0, one of large-small") as refusal:
         FaceSelection.parse(text)

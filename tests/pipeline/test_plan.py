@@ -6,10 +6,10 @@ import pytest
 
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
-from retarget.pipeline.analysis import ClipAnalysis, FaceSelection
+from retarget.pipeline.analysis import ClipAnalysis, FaceSelection, FaceTrack, Shot
 from retarget.pipeline.crop import alignment, apply, crop_matrix
 from retarget.pipeline.errors import OptionError, UnknownActionUnitError
-from retarget.pipeline.plan import EDIT_FLOOR, EditSchedule, PlanOptions, plan_faces, units_of
+from retarget.pipeline.plan import EDIT_FLOOR, EditSchedule, PlanOptions, _allowed, plan_faces, units_of
 from retarget.pipeline.records import Target, TrackedFrame
 
 C = action_units.COUNT
@@ -74,10 +74,17 @@ def test_senseless_smoothing(seconds: float) -> None:
         PlanOptions(smooth_seconds=seconds)
 
 
-def test_senseless_gain(analysed: Any, make_face: Any) -> None:
-    options = PlanOptions(gains={"AU12": float("nan")})
-    with pytest.raises(OptionError, match="gain nan of AU12 makes no sense"):
-        plan_faces(analysed([(make_face(),)]), FixedDriver({}), options)
+@pytest.mark.parametrize("gain", [float("nan"), -11])
+def test_senseless_gain(gain: float) -> None:
+    with pytest.raises(OptionError, match=rf"gain {gain} of AU12 makes no sense; 1 is as driven"):
+        PlanOptions(gains={"AU12": gain})
+
+
+def test_names_are_checked_before_the_work() -> None:
+    with pytest.raises(UnknownActionUnitError, match="unknown action unit 'AU99'"):
+        PlanOptions(gains={"AU99": 1.0})
+    with pytest.raises(UnknownActionUnitError, match="region 'chin' is none of"):
+        PlanOptions(regions=("chin",))
 
 
 def test_regions_and_units_mix() -> None:
@@ -276,3 +283,27 @@ def test_jittering_landmarks_are_steadied_but_not_across_a_missing_frame(analyse
         heights.append(float(request.landmarks[13, 1] - rest) / scale)
     assert heights[0] == pytest.approx(10 * 17 / 35, abs=0.05)
     assert heights[1] == pytest.approx(10, abs=0.05)
+
+
+def test_an_edit_fades_around_a_gap_in_a_track() -> None:
+    frames = np.array([*range(20), *range(26, 40)])  # lost for six frames
+    n = len(frames)
+    track = FaceTrack(
+        shot=0,
+        face_id=0,
+        rows=np.arange(n),
+        frames=frames,
+        seconds=frames / 25,
+        action_units=np.zeros((n, action_units.COUNT), np.float32),
+        alignments=np.zeros((n, 4)),
+        confidence=np.ones(n),
+        yaw_degrees=np.zeros(n),
+        pitch_degrees=np.zeros(n),
+        size_px=np.full(n, 100.0),
+        centers=np.zeros((n, 2)),
+    )
+    allowed = _allowed(track, Shot(0, 0, 39, 0.0, 39 / 25))
+    assert allowed[19] == allowed[20] == 0  # the last before and the first after
+    assert allowed[0] == allowed[-1] == 1  # the shot's own edges need no ramp
+    assert (np.diff(allowed[14:20]) < 0).all()
+    assert (np.diff(allowed[20:26]) > 0).all()

@@ -2,7 +2,7 @@ import gc
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -28,6 +28,26 @@ def soon(condition: object) -> bool:
             return True
         time.sleep(0.005)
     return False
+
+
+def listed(items: Iterable[int]) -> list[int]:
+    """All items of a prefetch of `items`; fails instead of waiting for ever."""
+    out: list[int] = []
+    failure: list[BaseException] = []
+
+    def consume() -> None:
+        try:
+            out.extend(prefetch(items, 2))
+        except BaseException as error:
+            failure.append(error)
+
+    consumer = threading.Thread(target=consume, daemon=True)
+    consumer.start()
+    consumer.join(timeout=5)
+    assert not consumer.is_alive(), "the consumer waits for ever"
+    if failure:
+        raise failure[0]
+    return out
 
 
 @pytest.mark.parametrize("depth", [1, 3, 100])
@@ -61,7 +81,7 @@ def test_an_iterable_that_cannot_even_start_raises() -> None:
             raise OSError("cannot open")
 
     with pytest.raises(OSError, match="cannot open"):
-        list(prefetch(Broken(), 2))
+        listed(Broken())
 
 
 def test_an_iterator_that_fails_to_close_raises() -> None:
@@ -76,7 +96,7 @@ def test_an_iterator_that_fails_to_close_raises() -> None:
             raise OSError("still busy")
 
     with pytest.raises(OSError, match="still busy"):
-        list(prefetch(Stubborn(), 2))
+        listed(Stubborn())
 
 
 def test_closing_early_closes_upstream_and_joins() -> None:
