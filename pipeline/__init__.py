@@ -5,9 +5,11 @@ report = retarget_video("plate.mov", "smile.yaml", "out.mov", RetargetOptions(st
 """
 
 from .analysis import FaceSelection
+from .clips import load_driver
 from .errors import RetargetError
+from .options import RetargetOptions
 from .records import Report
-from .run import RetargetOptions, load_driver, retarget_video
+from .run import retarget_video
 from .tracking import track_video
 from .video import EncodeOptions
 

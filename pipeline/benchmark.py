@@ -28,8 +28,9 @@ import numpy as np
 
 from .color import sample_rgb
 from .crop import chain
+from .options import RetargetOptions
 from .records import Frame
-from .run import RetargetOptions, retarget_video
+from .run import retarget_video
 from .track import WINDOW_PX, FaceTracker
 from .video import EncodeOptions, create_video, open_video
 

@@ -21,9 +21,11 @@ from tqdm import tqdm
 from .analysis import FACE_ORDERS, FaceSelection
 from .curves import rate_of, seconds_of
 from .errors import OptionError, RetargetError
+from .options import Progress, RetargetOptions, no_progress
 from .plan import REGIONS
 from .records import Report
-from .run import Progress, RetargetOptions, no_progress, retarget_video, write_report
+from .report import write_report
+from .run import retarget_video
 from .sequence import parse_pattern
 from .tracking import track_video
 from .video import EncodeOptions, open_video

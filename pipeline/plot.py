@@ -25,20 +25,13 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.action_units import ActionUnit
 
+from .clips import CAPTURE_SUFFIXES, CURVE_SUFFIXES, clip_series, load_driver
 from .curves import CurveDriver
 from .drivers import Driver, read_series
 from .errors import DriverError, OptionError
+from .options import Progress, RetargetOptions, no_progress
 from .preview import check_output, shortened, write_whole
 from .records import ExpressionSeries
-from .run import (
-    CAPTURE_SUFFIXES,
-    CURVE_SUFFIXES,
-    Progress,
-    RetargetOptions,
-    clip_series,
-    load_driver,
-    no_progress,
-)
 
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 MOST_PANELS = 12

@@ -24,22 +24,16 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 
 from .blend import edited_box
+from .clips import CAPTURE_SUFFIXES, CURVE_SUFFIXES
 from .clock import Clock
 from .color import sample_rgb
 from .crop import chain, crop_matrix
 from .errors import OptionError, VideoWriteError
+from .options import Progress, RetargetOptions, no_progress
 from .plan import EDIT_FLOOR, FacePlan
 from .records import Box, Color, Frame, PixelFormat, Report, Target, VideoInfo
 from .render import FaceEdit
-from .run import (
-    CAPTURE_SUFFIXES,
-    CURVE_SUFFIXES,
-    EditedFrame,
-    Progress,
-    RetargetOptions,
-    Session,
-    no_progress,
-)
+from .run import EditedFrame, Session
 from .video import EncodeOptions, VideoReader, VideoWriter, create_video, open_video, proxy
 
 Rgb = NDArray[np.uint8]
@@ -124,7 +118,7 @@ def preview(
         check_output(film_path, COMPARISON_SUFFIXES, "a comparison", inputs=(source, driver), overwrite=overwrite)
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:
-        session = Session.open(stack, source, driver, options, clock=clock, progress=progress)
+        session = Session(stack, source, driver, options, clock=clock, progress=progress)
         clip = DriverClip.open(stack, driver, session) if is_clip(driver) else None
         artist = Artist(session, clip, debug=debug)
         film = None if film_path is None else Comparison(artist, film_path, driver, overwrite=overwrite)
@@ -141,7 +135,7 @@ def preview(
                 if film is not None:
                     film.write(edited)
         if film is not None:
-            session.check_count(film.path)
+            session.check_count()
         write_whole(output, _encoded(sheet.picture(), output))
         report = _report(session, sheet, film)
     report.details["output"] = str(output)

@@ -12,11 +12,12 @@ import numpy as np
 from retarget.model import action_units
 
 from .analysis import ClipAnalysis, FaceSelection
+from .clips import analyse_clip, no_face
 from .clock import Clock
 from .drivers import TrackingRow, write_tracking_csv
 from .errors import OptionError, VideoWriteError
+from .options import Progress, RetargetOptions, no_progress
 from .records import Report
-from .run import Progress, RetargetOptions, analyse_clip, no_face, no_progress
 from .video import open_video
 
 

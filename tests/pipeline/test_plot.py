@@ -22,9 +22,9 @@ from retarget.pipeline.errors import (
     VideoOpenError,
     VideoWriteError,
 )
+from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.plot import Curves, load, plot_curves
 from retarget.pipeline.records import ExpressionSeries
-from retarget.pipeline.run import RetargetOptions
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 AU12L, AU12R = action_units.resolve("AU12")

@@ -27,6 +27,7 @@ from retarget.pipeline.analysis import ClipAnalysis, FaceTrack
 from retarget.pipeline.clock import Clock
 from retarget.pipeline.errors import OptionError, VideoWriteError
 from retarget.pipeline.expression import canonical_face
+from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.plan import FacePlan
 from retarget.pipeline.preview import (
     BAR,
@@ -45,7 +46,7 @@ from retarget.pipeline.preview import (
     write_whole,
 )
 from retarget.pipeline.records import Face, Frame, Report, Target, TrackedFrame
-from retarget.pipeline.run import RetargetOptions, Session, retarget_video
+from retarget.pipeline.run import Session, retarget_video
 from retarget.pipeline.video import open_video
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -501,7 +502,7 @@ def test_failing_run_leaves_neither_sheet_nor_film(
 
 def test_session_edits_of_some_frames_only(plant: Any, source: Clip, smile: Path) -> None:
     with contextlib.ExitStack() as stack:
-        session = Session.open(stack, source.path, smile, RetargetOptions(), clock=Clock())
+        session = Session(stack, source.path, smile, RetargetOptions(), clock=Clock())
         session.analyse()
         some = list(session.edits([3, 7]))
         every = list(session.edited_frames())

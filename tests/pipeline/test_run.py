@@ -11,12 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-from retarget.pipeline import run
+from retarget.pipeline import clips, run
+from retarget.pipeline.clips import analyse_clip, no_face
 from retarget.pipeline.clock import Clock
 from retarget.pipeline.errors import NoFaceError, OptionError, VideoOpenError, VideoReadError, VideoWriteError
+from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Frame, Report, TrackedFrame
 from retarget.pipeline.render import FrameRequest, RenderedFrame
-from retarget.pipeline.run import RetargetOptions, analyse_clip, no_face, retarget_video, write_report
+from retarget.pipeline.report import write_report
+from retarget.pipeline.run import retarget_video
 from retarget.pipeline.video import EncodeOptions, create_video, open_video
 
 
@@ -112,7 +115,7 @@ class FailingTracker:
 
 
 def test_a_failure_while_tracking_leaves_no_thread(monkeypatch: pytest.MonkeyPatch, disc_clip: Path) -> None:
-    monkeypatch.setattr(run, "FaceTracker", FailingTracker)
+    monkeypatch.setattr(clips, "FaceTracker", FailingTracker)
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(open_video(disc_clip))
         with pytest.raises(VideoReadError, match="gone") as kept:  # the error, with its frames, is alive below
@@ -147,12 +150,10 @@ class Nobody:
 
 
 @pytest.fixture
-def session(disc_clip: Path) -> Iterator[Any]:
+def session(disc_clip: Path, samples: Path) -> Iterator[Any]:
     """A session beyond its analysis, in which no frame has anything to do."""
-    with open_video(disc_clip) as reader:
-        session = run.Session(
-            contextlib.ExitStack(), reader, None, None, RetargetOptions(), clock=Clock(), progress=run.no_progress
-        )  # type: ignore[arg-type]
+    with contextlib.ExitStack() as stack:
+        session = run.Session(stack, disc_clip, samples / "smile.yaml", RetargetOptions(), clock=Clock())
         session.schedule = Nobody()  # type: ignore[assignment]
         yield session
 

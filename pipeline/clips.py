@@ -1,0 +1,168 @@
+"""Clips read for their faces, and drivers of every kind made of what is read."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retarget.model import action_units
+
+from .analysis import ClipAnalysis, FaceSelection, whole_series
+from .clock import Clock
+from .curves import load_curves
+from .drivers import Driver, DriverOptions, SeriesDriver, neutral_of, read_series
+from .errors import DriverError, NoFaceError
+from .options import Progress, RetargetOptions, no_progress
+from .prefetch import prefetch
+from .records import ExpressionSeries, TrackedFrame
+from .shots import PROXY_PX, detect_shots
+from .track import FaceTracker, TrackOptions
+from .trajectory import smooth
+from .video import VideoReader, open_video, proxy
+
+DECODE_AHEAD_FRAMES = 4
+
+CURVE_SUFFIXES = frozenset({".yaml", ".yml"})
+CAPTURE_SUFFIXES = frozenset({".csv"})
+
+GAZE_UNITS = ("AU61", "AU62", "AU63", "AU64")
+
+
+def analyse_clip(
+    stack: contextlib.ExitStack,
+    reader: VideoReader,
+    options: RetargetOptions,
+    *,
+    clock: Clock,
+    progress: Progress[Any] = no_progress,
+    label: str,
+) -> tuple[ClipAnalysis, float]:
+    """Every face of a clip, and the size of the largest one left out as too small (0: none)."""
+    analysis = stack.enter_context(ClipAnalysis())
+    with FaceTracker(reader.info, TrackOptions(min_face_px=options.min_face_px)) as tracker:
+        with contextlib.closing(tracked_frames(reader, tracker, clock=clock)) as tracked:
+            for _ in progress(analysis.collect(tracked), label, reader.info.frame_count_from_header):
+                pass
+        return analysis, tracker.largest_rejected_px
+
+
+def tracked_frames(
+    reader: VideoReader, tracker: FaceTracker, *, clock: Clock
+) -> Generator[TrackedFrame, None, None]:
+    """decode -> shots -> track; decoding and cut detection run ahead in a thread, which closing this ends."""
+    info = reader.info
+    shots = detect_shots(clock.stage("decode", reader), lambda frame: proxy(frame, info, PROXY_PX))
+    with contextlib.closing(prefetch(clock.stage("shots", shots), DECODE_AHEAD_FRAMES)) as ahead:
+        yield from clock.stage("track", tracker.track(ahead))
+
+
+def load_driver(
+    path: str | Path,
+    options: RetargetOptions | None = None,
+    *,
+    frame_rate: Fraction = Fraction(25),
+    clock: Clock | None = None,
+    progress: Progress[Any] = no_progress,
+) -> Driver:
+    """Any driver: AU curves (.yaml), a capture (.csv), or a clip or picture whose face is tracked.
+
+    `frame_rate` is the source's: what frame numbers and timecodes in a curve file count at.
+
+    Raises:
+        RetargetError: the file cannot be used, or shows no face.
+    """
+    path, options, clock = Path(path), options or RetargetOptions(), clock or Clock()
+
+    def load(file: Path, play: DriverOptions) -> Driver:
+        if file.suffix.lower() in CAPTURE_SUFFIXES:
+            capture = read_series(file, face=play.face)
+            return _series_driver(file, capture.series, play, options, capture.notes)
+        series = clip_series(file, options, face=play.face, clock=clock, progress=progress)
+        return _series_driver(file, series, play, options)
+
+    if path.suffix.lower() in CURVE_SUFFIXES:
+        return load_curves(path, frame_rate=frame_rate, options=options.driver_options(), load_driver=load)
+    return load(path, options.driver_options())
+
+
+def clip_series(
+    path: Path,
+    options: RetargetOptions,
+    *,
+    face: int = 0,
+    clock: Clock | None = None,
+    progress: Progress[Any] = no_progress,
+) -> ExpressionSeries:
+    """The expression over time of one face of a clip or picture.
+
+    Raises:
+        NoFaceError: no face, or not as many as asked for.
+    """
+    selection = options.driver_faces
+    if selection.index != face:
+        selection = FaceSelection(selection.order, face)
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(open_video(path, sequence_rate=options.sequence_rate))
+        analysis, rejected = analyse_clip(
+            stack, reader, options, clock=clock or Clock(), progress=progress, label="driver"
+        )
+        series = whole_series(analysis, selection)
+        if series is None and analysis.tracks:
+            raise NoFaceError(f"{path}: has no face {face} in the order {selection.order}; use a smaller number")
+        if series is None:
+            raise no_face(path, rejected, options)
+        return series
+
+
+def picture_expression(path: Path, options: RetargetOptions) -> NDArray[np.float32]:
+    """(C,) float32 expression of the face in a picture (of a clip: its mean), for a neutral."""
+    series = clip_series(path, options)
+    return np.asarray(series.values.mean(axis=0), np.float32)
+
+
+def no_face(path: Path, rejected_px: float, options: RetargetOptions) -> NoFaceError:
+    """The error for a clip without a usable face."""
+    if rejected_px:
+        return NoFaceError(
+            f"{path}: the largest face is {rejected_px:.0f} px, too small to edit; allow it with --min-face "
+            f"{math.floor(rejected_px)}"
+        )
+    hint = "check that a face is seen from the front at some moment"
+    if options.trim_start or options.trim_end:
+        hint = "look at another part of it with --trim-start and --trim-end"
+    return NoFaceError(f"{path}: no face found in any frame; {hint}")
+
+
+def _series_driver(
+    path: Path,
+    series: ExpressionSeries,
+    play: DriverOptions,
+    options: RetargetOptions,
+    notes: tuple[str, ...] = (),
+) -> SeriesDriver:
+    """A measured series, smoothed, on the source's time."""
+    values = smooth(series.values, series.seconds, window_seconds=options.smooth_seconds)
+    filled = series.filled.copy()
+    if not options.gaze:
+        filled[[i for name in GAZE_UNITS for i in action_units.resolve(name)]] = False
+    steady = ExpressionSeries(series.seconds, np.clip(values, 0, 1).astype(np.float32), filled, series.confidence)
+    neutral = options.driver_neutral
+    try:
+        resting = neutral_of(steady, play.neutral) if is_named(neutral) else None
+    except DriverError as error:
+        raise DriverError(f"{path}: {error}") from error
+    if resting is None:
+        resting = picture_expression(Path(str(neutral)), options)
+    return SeriesDriver(steady, resting, options=play, notes=notes)
+
+
+def is_named(neutral: float | str | Path) -> bool:
+    """Whether a neutral is auto, none or a time, rather than a picture."""
+    return isinstance(neutral, float | int) or str(neutral) in ("auto", "none")

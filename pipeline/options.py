@@ -1,0 +1,102 @@
+"""What a run can be asked for: everything the command line can say, as a frozen dataclass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .analysis import FaceSelection
+from .drivers import DriverOptions
+from .errors import OptionError
+from .plan import PlanOptions
+from .video import EncodeOptions
+
+T = TypeVar("T")
+
+Progress = Callable[[Iterable[T], str, int], Iterable[T]]
+"""Wraps an iterable to show how far it is: (items, label, expected count or 0)."""
+
+
+def no_progress(items: Iterable[T], label: str, total: int) -> Iterable[T]:  # noqa: ARG001 - the silent Progress
+    """Shows nothing."""
+    return items
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetargetOptions:
+    """Everything the command line can say, with its defaults."""
+
+    mode: str = "match"
+    """match: take on the driver's expression. add: add its departure from neutral to the performance."""
+    strength: float = 1.0
+    gains: Mapping[str, float] = field(default_factory=dict)
+    """Per action unit, by any of its names."""
+    regions: tuple[str, ...] = ()
+    """upper, lower, eyes, mouth and action units that may change; empty: all."""
+    smooth_seconds: float = 0.2
+    source_neutral: float | str | Path = "auto"
+    """auto, none, a second of the clip, or a picture of the resting face."""
+    driver_neutral: float | str | Path = "auto"
+    trim_start: float | None = None
+    """Only frames from this second (from the first frame) reach the output."""
+    trim_end: float | None = None
+    driver_offset_seconds: float = 0.0
+    """The driver starts at this second of the output."""
+    after: str | None = None
+    """release, hold or loop once the driver has ended; None: release for clips and captures, hold for curves."""
+    release_seconds: float = 0.5
+    faces: FaceSelection | None = None
+    """None: the largest of each shot, or all, left to right, if the driver has sections per face."""
+    driver_faces: FaceSelection = field(default_factory=FaceSelection)
+    """Whose expression a driver clip gives; a capture file's faces are counted by id."""
+    min_face_px: int | None = None
+    checkpoint: Path | None = None
+    """None: the one that comes with the package."""
+    gaze: bool = False
+    """Whether a measured driver (clip or capture) also moves the eyes' direction. An actor's eyeline belongs to
+    the scene, so it is kept unless asked; curves that name AU61..AU64 always move it."""
+    device: str = "auto"
+    batch: int = 0
+    """Faces a forward pass; 0: by the device."""
+    sequence_rate: Fraction = Fraction(24)
+    """Frames a second of an image sequence, and of a still shown as a video."""
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("match", "add"):
+            raise OptionError(f"mode {self.mode!r} is unknown; use match or add")
+        if self.after not in (None, "release", "hold", "loop"):
+            raise OptionError(f"after {self.after!r} is unknown; use release, hold or loop")
+        self.plan_options()  # says at once what is wrong with the rest
+
+    def plan_options(
+        self, neutral: NDArray[np.float32] | float | str = "auto", faces: FaceSelection | None = None
+    ) -> PlanOptions:
+        """The part that is about turning what the driver asks into an edit."""
+        return PlanOptions(
+            strength=self.strength,
+            gains=self.gains,
+            regions=self.regions,
+            smooth_seconds=self.smooth_seconds,
+            neutral=neutral,
+            faces=self.faces or faces or FaceSelection(),
+        )
+
+    def driver_options(self) -> DriverOptions:
+        """The part that is about playing the driver."""
+        neutral = self.driver_neutral
+        return DriverOptions(
+            mode=self.mode,  # type: ignore[arg-type]
+            offset_seconds=self.driver_offset_seconds,
+            after=self.after,  # type: ignore[arg-type]
+            release_seconds=self.release_seconds,
+            neutral=neutral if isinstance(neutral, float | int) or neutral in ("auto", "none") else "auto",  # type: ignore[arg-type]
+            face=self.driver_faces.index or 0,
+        )
