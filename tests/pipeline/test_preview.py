@@ -21,8 +21,8 @@ import pytest
 from numpy.typing import NDArray
 
 from retarget.model import action_units
+from retarget.pipeline import clips, run
 from retarget.pipeline import preview as preview_module
-from retarget.pipeline import run
 from retarget.pipeline.analysis import ClipAnalysis, FaceTrack
 from retarget.pipeline.clock import Clock
 from retarget.pipeline.errors import OptionError, VideoWriteError
@@ -130,7 +130,8 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 pass
             return analysis, 0.0
 
-        monkeypatch.setattr(run, "analyse_clip", analyse)
+        for module in (run, clips):
+            monkeypatch.setattr(module, "analyse_clip", analyse)
 
     install()
     return install
