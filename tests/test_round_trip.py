@@ -11,7 +11,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint, save_checkpoint
+from retarget.model.crop_spec import CropSpec
+from retarget.model.generator import Generator, GeneratorConfig
 from retarget.pipeline import EncodeOptions, FaceSelection, RetargetOptions, retarget_video
 from retarget.pipeline.records import Color, Frame, PixelFormat, VideoInfo
 from retarget.pipeline.video import create_video, open_video
@@ -311,3 +315,28 @@ def test_a_still_driven_by_a_still_is_a_still(tmp_path: Path) -> None:
     report = retarget_video(SAMPLES / "astronaut.png", driver, tmp_path / "output.png")
     assert report.frames == 1
     assert cv2.imread(str(tmp_path / "output.png")).shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize("head", ["motion", "rgb"])
+def test_a_checkpoint_with_a_network_does_the_main_job(
+    head: str, actress: tuple[VideoInfo, list[Frame]], less_smile: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    crop_px = 64
+    geometry = load_checkpoint(default_checkpoint_path()).build_generator().geometry if head == "motion" else None
+    config = GeneratorConfig(head=head, width=4, crop_px=crop_px)  # type: ignore[arg-type]
+    generator = Generator(config, geometry)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    checkpoint = tmp_path / "network.safetensors"
+    save_checkpoint(checkpoint, generator, crop=CropSpec(size_px=crop_px), au_source="test")
+
+    source = _write(tmp_path / "source.mkv", *_variant(*actress))
+    options = RetargetOptions(checkpoint=checkpoint, encode=EncodeOptions(codec="ffv1"))
+    report = retarget_video(source, less_smile, tmp_path / "output.mkv", options)
+    assert report.frames_edited == COUNT
+    with open_video(source) as before, open_video(tmp_path / "output.mkv") as after:
+        for old, new in zip(before, after, strict=True):
+            assert np.array_equal(old.planes[0][:, :200], new.planes[0][:, :200])
+            assert not np.array_equal(old.planes[1], new.planes[1])

@@ -14,7 +14,15 @@ from retarget.model.generator import Generator, GeneratorConfig
 from retarget.pipeline.expression import AU_SOURCE, canonical_face
 from retarget.pipeline.track import mesh_triangles
 
-from .fit_geometry import cross_validated, differences, explained, fit_weight, geometry_model, mirror_pairs
+from .fit_geometry import (
+    RESPONSE_GAIN,
+    cross_validated,
+    differences,
+    explained,
+    fit_weight,
+    geometry_model,
+    mirror_pairs,
+)
 from .prepare import measure_clips
 
 
@@ -44,6 +52,7 @@ def _fit_geometry(clips: Sequence[Path], output: Path, frames_per_clip: int) -> 
         "people": len(set(table.identity.tolist())),
         "frames": len(table),
         "rows": len(rows.identity),
+        "response_gain": RESPONSE_GAIN,
         "r2_fit": round(explained(rows, weight), 4),
         "r2_unseen_people": round(cross_validated(rows, mirror), 4),
     }
