@@ -274,7 +274,7 @@ def test_jittering_landmarks_are_steadied_but_not_across_a_missing_frame(analyse
 
     spike = [face(0)] * 5 + [face(10)] + [face(0)] * 5
     heights = []
-    for faces in (spike, [*spike[:4], (), *spike[5:]]):
+    for faces in (spike, [*spike[:3], (), *spike[4:]]):  # frame 3 is too near to 5 for five in a row
         analysis = analysed(faces)
         schedule = EditSchedule(analysis, [plan(analysis, {"AU12": 0.5})], CROP)
         request = schedule.faces(5)[0]
@@ -304,6 +304,6 @@ def test_an_edit_fades_around_a_gap_in_a_track() -> None:
     )
     allowed = _allowed(track, Shot(0, 0, 39, 0.0, 39 / 25))
     assert allowed[19] == allowed[20] == 0  # the last before and the first after
-    assert allowed[0] == allowed[-1] == 1  # the shot's own edges need no ramp
+    assert allowed[[0, -1]] == pytest.approx(1)  # the shot's own edges need no ramp
     assert (np.diff(allowed[14:20]) < 0).all()
     assert (np.diff(allowed[20:26]) > 0).all()
