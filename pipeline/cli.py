@@ -24,7 +24,7 @@ from .errors import OptionError, RetargetError
 from .options import Progress, RetargetOptions, no_progress
 from .plan import REGIONS
 from .records import Report
-from .report import write_report
+from .report import check_report, write_report
 from .run import retarget_video
 from .sequence import parse_pattern
 from .tracking import track_video
@@ -136,6 +136,9 @@ def _retarget(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     options = _options(arguments)
     output = arguments.output or default_output(arguments.source, arguments.driver)
+    if arguments.report:
+        files = (arguments.source, arguments.driver, output)
+        check_report(arguments.report, files, overwrite=arguments.overwrite)
     report = retarget_video(arguments.source, arguments.driver, output, options, progress=_progress(arguments))
     if arguments.report:
         write_report(report, arguments.report)

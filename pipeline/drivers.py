@@ -493,8 +493,9 @@ def _kind_of(path: Path, header: _Header) -> SeriesKind:
             f"{path}: an OpenFace file without intensities (AU01_r ...); run FeatureExtraction with -aus"
         )
     raise DriverError(
-        f"{path}: no known capture format; columns of OpenFace (AU12_r), py-feat (AU12, FaceScore), "
-        "Live Link Face (Timecode, JawOpen) or MediaPipe/ARKit blendshapes (jawOpen) are understood"
+        f"{path}: no known capture format; columns of OpenFace (AU12_r), retarget track (AU12L, AU12R), "
+        "py-feat (AU12, FaceScore), Live Link Face (Timecode, JawOpen) or MediaPipe/ARKit blendshapes (jawOpen) "
+        "are understood"
     )
 
 

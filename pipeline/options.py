@@ -74,6 +74,8 @@ class RetargetOptions:
             raise OptionError(f"mode {self.mode!r} is unknown; use match or add")
         if self.after not in (None, "release", "hold", "loop"):
             raise OptionError(f"after {self.after!r} is unknown; use release, hold or loop")
+        if self.min_face_px is not None and self.min_face_px < 1:
+            raise OptionError(f"a smallest face of {self.min_face_px} px makes no sense; use 1 or more")
         self.plan_options()  # says at once what is wrong with the rest
 
     def plan_options(

@@ -37,14 +37,14 @@ from .clips import (
 )
 from .clock import Clock
 from .curves import CurveDriver
-from .errors import NoFaceError, VideoReadError
+from .errors import NoFaceError, VideoReadError, VideoWriteError
 from .expression import AU_SOURCE
 from .options import Progress, RetargetOptions, no_progress
 from .plan import EditSchedule, FacePlan, PlanOptions, plan_faces
 from .prefetch import prefetch
 from .records import Frame, Report
 from .render import FaceEdit, FrameRequest, Renderer
-from .report import faded_frames, notes_on, plan_details
+from .report import faded_frames, is_same_file, notes_on, plan_details
 from .video import VideoReader, create_video, open_video
 
 RENDER_AHEAD_FRAMES = 2
@@ -83,6 +83,8 @@ def retarget_video(
         stack.enter_context(_shared_cores())
         session = Session(stack, Path(source), Path(driver), options, clock=clock, progress=progress)
         # Opened before the long work: what is wrong with the output is said at once.
+        if any(is_same_file(Path(output), path) for path in _pictures_and_driver(Path(driver), options)):
+            raise VideoWriteError(f"{output}: is one of the files it is made from; write to another name")
         writer = create_video(output, like=session.reader, options=options.encode, overwrite=options.overwrite)
         session.analyse()
         with writer, contextlib.closing(prefetch(session.edited_frames(), BLEND_AHEAD_FRAMES)) as frames:
@@ -247,6 +249,12 @@ def _open_source(path: Path, options: RetargetOptions, *, still_seconds: float |
         still_seconds=still_seconds,
         still_rate=options.sequence_rate,
     )
+
+
+def _pictures_and_driver(driver: Path, options: RetargetOptions) -> list[Path]:
+    """What is read besides the source, which the writer looks after."""
+    neutrals = (options.source_neutral, options.driver_neutral)
+    return [driver, *(Path(neutral) for neutral in neutrals if isinstance(neutral, Path))]
 
 
 def _source_neutral(options: RetargetOptions) -> NDArray[np.float32] | float | str:

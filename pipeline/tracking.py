@@ -39,6 +39,8 @@ def track_video(
     clip, output, options = Path(clip), Path(output), options or RetargetOptions()
     if output.suffix.lower() != ".csv":
         raise OptionError(f"{output}: a tracking table is a .csv file; name it so")
+    if not output.parent.is_dir():
+        raise VideoWriteError(f"{output}: the folder {output.parent} does not exist; make it first")
     if output.exists() and not options.overwrite:
         raise VideoWriteError(f"{output}: exists already; name another file or use --overwrite")
     clock = Clock()

@@ -747,8 +747,11 @@ def open_video(
 
 
 def _checked_trim(start: float | None, end: float | None) -> tuple[Fraction | None, Fraction | None]:
-    if (start is not None and start < 0) or (end is not None and end <= max(start or 0, 0)):
-        raise OptionError(f"trim from {start} to {end} seconds is empty; the end must lie after the start")
+    if start is not None and start < 0:
+        raise OptionError(f"trim start {start:g} s is before the first frame; give 0 or more")
+    if end is not None and end <= (start or 0):
+        span = f"{start or 0:g} to {end:g} s"
+        raise OptionError(f"trim from {span} is empty; the end must lie after the start")
     return (None if start is None else Fraction(start)), (None if end is None else Fraction(end))
 
 

@@ -149,6 +149,11 @@ BAD: list[tuple[str, list[str], str]] = [
     ("not a checkpoint", ["-s", "{actress}", "-d", "{curves}", "--checkpoint", "{bad}/weights.safetensors"], r"weights"),
     ("no checkpoint", ["-s", "{actress}", "-d", "{curves}", "--checkpoint", "{bad}/x.safetensors"], r"x\.safetensors"),
     ("output is source", ["-s", "{actress}", "-d", "{curves}", "-o", "{actress}", "--overwrite"], r"actress\.mp4.*source"),
+    ("output is driver", ["-s", "{actress}", "-d", "{smile}", "-o", "{smile}", "--overwrite"], r"smile\.mp4.*made from"),
+    ("report is source", ["-s", "{actress}", "-d", "{curves}", "--report", "{actress}", "--overwrite"], r"actress\.mp4"),
+    ("report is output", ["-s", "{actress}", "-d", "{curves}", "-o", "o.mp4", "--report", "o.mp4"], r"o\.mp4"),
+    ("report exists", ["-s", "{actress}", "-d", "{curves}", "--report", "{bad}/text.mp4"], r"text\.mp4.*--overwrite"),
+    ("report nowhere", ["-s", "{actress}", "-d", "{curves}", "--report", "{bad}/deep/r.json"], r"r\.json.*folder"),
     ("no such folder", ["-s", "{actress}", "-d", "{curves}", "-o", "{bad}/deep/er/o.mp4"], r"o\.mp4.*folder"),
     ("no such format", ["-s", "{actress}", "-d", "{curves}", "-o", "o.xyz"], r"o\.xyz.*\.mp4"),
     ("prores in mp4", ["-s", "{actress}", "-d", "{curves}", "-o", "o.mp4", "--encoder", "prores"], r"prores.*\.mov"),
@@ -158,6 +163,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("gain", ["-s", "{actress}", "-d", "{curves}", "--gain", "AU99=1"], r"AU99"),
     ("strength", ["-s", "{actress}", "-d", "{curves}", "--strength", "nan"], r"strength nan"),
     ("trim", ["-s", "{actress}", "-d", "{curves}", "--trim-start", "99"], r"actress\.mp4.*99 s"),
+    ("trim end", ["-s", "{actress}", "-d", "{curves}", "--trim-end", "-1"], r"trim from 0 to -1 s is empty"),
+    ("smallest face", ["-s", "{actress}", "-d", "{curves}", "--min-face", "-3"], r"-3 px"),
     ("time", ["-s", "{actress}", "-d", "{curves}", "--trim-start", "later"], r"--trim-start 'later'.*HH:MM:SS"),
     ("neutral", ["-s", "{actress}", "-d", "{curves}", "--neutral", "x.png"], r"--driver-neutral 'x\.png'"),
     ("face", ["-s", "{actress}", "-d", "{curves}", "--face", "5"], r"--face"),
@@ -165,6 +172,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("device", ["-s", "{actress}", "-d", "{curves}", "--device", "warp9"], r"'warp9'"),
     ("no arguments", [], r"required.*--help"),
     ("track to png", ["track", "{actress}", "-o", "t.png"], r"t\.png"),
+    ("track to nowhere", ["track", "{actress}", "-o", "{bad}/deep/t.csv"], r"t\.csv.*folder"),
 ]  # fmt: skip
 
 
@@ -180,8 +188,8 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    before = ACTRESS.read_bytes()
-    filled = [a.format(bad=bad, actress=ACTRESS, curves=CURVES) for a in arguments]
+    before = ACTRESS.read_bytes(), SMILE.read_bytes()
+    filled = [a.format(bad=bad, actress=ACTRESS, smile=SMILE, curves=CURVES) for a in arguments]
     try:
         status = main(filled)
     except SystemExit as stop:
@@ -193,7 +201,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     assert said.err.startswith(("retarget: ", "retarget track: "))
     assert re.search(message, said.err), said.err
     assert list(here.iterdir()) == []
-    assert ACTRESS.read_bytes() == before
+    assert (ACTRESS.read_bytes(), SMILE.read_bytes()) == before
 
 
 def test_an_existing_output_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

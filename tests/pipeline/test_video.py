@@ -910,7 +910,7 @@ def test_trim_moves_picture_and_sound_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("start", "end"), [(1.0, 0.5), (1.0, 1.0), (-1.0, None), (None, 0.0)])
 def test_senseless_trim(tmp_path: Path, start: float | None, end: float | None) -> None:
-    with pytest.raises(OptionError, match="is empty; the end must lie after the start"):
+    with pytest.raises(OptionError, match=r"is empty; the end must lie after|is before the first frame"):
         open_video(tmp_path / "a.mp4", trim_start=start, trim_end=end)
 
 
