@@ -38,6 +38,12 @@ RING_SCALE = 1.3
 
 _OPENINGS = (MOUTH, RIGHT_EYE, LEFT_EYE)
 
+_RIM = 0.02
+"""Relative to an opening's width: how far into lips and lids, as the mesh has them, teeth and eyeball may show."""
+
+_SLIT, _OVERLAP = 0.08, 0.02
+"""Relative to an opening's width: a gap that closes below the first is shut, with the second as overlap."""
+
 _GIVE_WAY = (0.12, 0.08, 0.08)
 _SHUT, _PARTED = 0.04, 0.14
 """Gap of an opening over its width: below the first nothing of the inside is seen, from the second on enough."""
@@ -170,7 +176,8 @@ class _Raster:
         self.skin_start = self.strip_start + model.strip_triangles.shape[0]
         self.mouth_stop = self.strip_start + 2 * (len(MOUTH[0]) - 1)
         positions = torch.cat([target, ring, target[:, strips]], 1)
-        flows = -torch.cat([displacement, torch.zeros_like(ring), _opening_content(points, displacement)], 1)
+        content = _opening_content(points, displacement)
+        flows = -torch.cat([displacement - _rims(points, displacement), torch.zeros_like(ring), content], 1)
         self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
         self.values = flows[:, triangles].flatten(0, 1)
         self.planes = _barycentric_planes(self.corners)
@@ -256,21 +263,29 @@ def _barycentric_planes(corners: Tensor) -> Tensor:
 
 
 def _meet(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
-    """Displacement with every opening's upper chain kept above its lower one, along `down` (B, 2)."""
+    """Displacement with every opening's upper chain kept above its lower one, along `down` (B, 2).
+
+    What all but closes is closed, and skin then overlaps skin a little: a slit of squeezed teeth or eyeball, a
+    pixel high, is worse than none.
+    """
     out = displacement.clone()
-    for opening, lower_gives in (
-        (MOUTH, 0.5),
-        (RIGHT_EYE, 0.0),
-        (LEFT_EYE, 0.0),
-    ):  # the lower lid hardly moves
+    # The lower lid hardly moves.
+    for opening, lower_gives in ((MOUTH, 0.5), (RIGHT_EYE, 0.0), (LEFT_EYE, 0.0)):
         upper, lower = list(opening[0][1:-1]), list(opening[1][1:-1])
+        corners = points[:, [opening[0][0], opening[0][-1]]]
+        width = (corners[:, 1] - corners[:, 0]).norm(dim=-1)[:, None, None]
+        slit, overlap = _SLIT * width, _OVERLAP * width
         target = points + out
         gap = ((target[:, lower] - target[:, upper]) * down[:, None]).sum(-1, keepdim=True)
         before = ((points[:, lower] - points[:, upper]) * down[:, None]).sum(-1, keepdim=True)
+        closing = ((before - gap) / (0.5 * before.clamp(min=0) + 1e-3)).clamp(0, 1)
+        squeezed = torch.where(gap < slit, gap * (slit + overlap) / slit - overlap, gap)
+        wanted = gap + closing * (squeezed - gap)
         # Landmarks of a closed mouth already overlap a little; that much is left as it is.
-        overlap = (before.clamp(max=0) - gap).clamp(min=0) * down[:, None]
-        out[:, upper] -= overlap * (1 - lower_gives)
-        out[:, lower] += overlap * lower_gives
+        wanted = wanted.maximum(before.clamp(max=0) - closing * overlap * (before > 0))
+        change = (wanted - gap) * down[:, None]
+        out[:, upper] -= change * (1 - lower_gives)
+        out[:, lower] += change * lower_gives
     return out
 
 
@@ -324,6 +339,30 @@ def _opening_content(points: Tensor, displacement: Tensor) -> Tensor:
         gaze = displacement[:, list(iris)].mean(1, keepdim=True)
         parts += [gaze.lerp(displacement[:, list(chain)], opening) for chain in eye]
     return torch.cat(parts, 1)
+
+
+def _rims(points: Tensor, displacement: Tensor) -> Tensor:
+    """(B, 478, 2) how much further out than their own the edges of lips and lids take their pixels as they shut.
+
+    The mesh's edge lies a little inside teeth or eyeball; shut, that would be a bright line between the lips.
+    """
+    out = torch.zeros_like(points)
+    for opening in _OPENINGS:
+        upper, lower = (list(chain[1:-1]) for chain in opening)
+        across = points[:, opening[0][-1]] - points[:, opening[0][0]]
+        width = across.norm(dim=-1)[:, None, None]
+        apart = points[:, lower] - points[:, upper]
+        before = apart.norm(dim=-1, keepdim=True)
+        # From the displacement itself: exactly nothing where nothing moves.
+        parted = displacement[:, lower] - displacement[:, upper]
+        closed_by = -(parted * apart).sum(-1, keepdim=True) / (before + 1e-3)
+        closing = (closed_by / (0.5 * before + 1e-3)).clamp(0, 1)
+        gap = before - closed_by
+        nearly = (2 - gap / (_SLIT * width)).clamp(0, 1)
+        rim = _RIM * width * closing * nearly * apart / (before + 1e-3)
+        out[:, upper] -= rim
+        out[:, lower] += rim
+    return out
 
 
 def _mouth_content(points: Tensor, displacement: Tensor) -> list[Tensor]:

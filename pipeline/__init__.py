@@ -4,14 +4,39 @@ from retarget.pipeline import RetargetOptions, retarget_video
 report = retarget_video("plate.mov", "smile.yaml", "out.mov", RetargetOptions(strength=0.8))
 """
 
-from .analysis import FaceSelection
-from .clips import load_driver
-from .errors import RetargetError
-from .options import RetargetOptions
-from .records import Report
-from .run import retarget_video
-from .tracking import track_video
-from .video import EncodeOptions
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .analysis import FaceSelection
+    from .clips import load_driver
+    from .errors import RetargetError
+    from .options import RetargetOptions
+    from .records import Report
+    from .run import retarget_video
+    from .tracking import track_video
+    from .video import EncodeOptions
+
+_HOME = {
+    "EncodeOptions": "video",
+    "FaceSelection": "analysis",
+    "Report": "records",
+    "RetargetError": "errors",
+    "RetargetOptions": "options",
+    "load_driver": "clips",
+    "retarget_video": "run",
+    "track_video": "tracking",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first asked for: torch and mediapipe take seconds to load."""
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "EncodeOptions",

@@ -24,6 +24,9 @@ MOTION_FLOOR_PX = 0.02
 
 RESIDUAL_FLOOR = 0.5 / 255
 
+JUMP_PX = 2.0
+"""Crop pixels of motion between neighbours from which the motion is torn there and not steep."""
+
 BORDER_FRACTION = 0.04
 """Width of the rim of the crop over which an edit fades out, relative to its side."""
 
@@ -94,10 +97,26 @@ def _motion(
     # A displacement only turns and scales; the offset of the affine map does not touch it.
     plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
     # One by one: cv2 warps two single fields in less time than one of two channels.
-    x, y = (_on_part(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
+    x, y = (
+        _across_jumps(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop))
+    )
     x += np.arange(part.left, part.right, dtype=np.float32)[None, :]
     y += np.arange(part.top, part.bottom, dtype=np.float32)[:, None]
     return part, crop_from_plane, (x, y)
+
+
+def _across_jumps(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) -> NDArray[np.float32]:
+    """A component of the motion at each pixel of a part: smooth, but torn where the crop's is.
+
+    Where lips or lids shut, neighbouring pixels come from either side of the opening; half way between the two
+    lies what it held, teeth or eyeball, as a bright dotted line.
+    """
+    smooth = _on_part(field, part, crop_from_plane)
+    jump = JUMP_PX / float(np.sqrt(abs(np.linalg.det(crop_from_plane[:, :2]))))
+    if max(np.abs(np.diff(field, axis=axis)).max() for axis in (0, 1)) <= jump:
+        return smooth
+    torn = _on_part(field, part, crop_from_plane, interpolation=cv2.INTER_NEAREST)
+    return np.where(np.abs(smooth - torn) > jump / 4, torn, smooth)
 
 
 def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
@@ -110,7 +129,9 @@ def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: 
     return np.minimum(moved, moved.dtype.type(2**depth_bits - 1))
 
 
-def _on_part(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) -> NDArray[np.float32]:
+def _on_part(
+    field: NDArray[np.float32], part: Box, crop_from_plane: _Affine, *, interpolation: int = cv2.INTER_LINEAR
+) -> NDArray[np.float32]:
     """A crop-sized field (S, S[, k]) looked up at each pixel of a part of a plane; 0 beyond the crop."""
     matrix = crop_from_plane.copy()
     matrix[:, 2] += matrix[:, :2] @ (part.left + 0.5, part.top + 0.5) - 0.5  # cv2 counts centres as whole numbers
@@ -118,7 +139,7 @@ def _on_part(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) ->
         field,
         matrix,
         (part.width, part.height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )

@@ -228,6 +228,18 @@ def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("after_seconds", [0.3, 1.0])
+def test_interrupting_while_it_starts_is_quiet_too(after_seconds: float, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "retarget.pipeline.entry", "-s", str(ACTRESS), "-d", str(SMILE)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(after_seconds)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.strip() == "retarget: interrupted; nothing was written"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_fails_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     def small_files() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -128,9 +128,10 @@ def test_lids_and_lips_meet_but_never_cross(make_geometry: Make, face: Tensor) -
     model = make_geometry({"AU45L": shut})
     target = face[..., :2] + model.displacement(units(AU45L=1), face)
     assert gaps(face).min() > 0.5, "the test's face is open"
-    assert gaps(target).abs().max() < 1e-3, "they meet: neither a gap nor a crossing"
+    assert gaps(target).max() < 0, "they meet"
+    assert gaps(target).min() > -0.015 * SCALE, "and overlap by a fiftieth of the opening's width, no more"
     half = face[..., :2] + model.displacement(units(AU45L=0.05), face)
-    assert (gaps(half) >= -1e-3).all()
+    assert (gaps(half) > -0.015 * SCALE).all()
     assert gaps(half).max() > 0.5
 
 
@@ -144,7 +145,8 @@ def test_lids_meet_where_the_lower_one_is_and_lips_half_way(make_geometry: Make,
     moved = model.displacement(units(AU45L=1), face)[0]
     assert moved[145].tolist() == pytest.approx([0, 0], abs=1e-4)
     gap = float(face[0, 14, 1] - face[0, 13, 1])
-    assert float(moved[14, 1]) == pytest.approx((SCALE - gap) / 2, abs=1e-3)
+    overlap = 0.02 * float((face[0, 308, :2] - face[0, 78, :2]).norm())
+    assert float(moved[14, 1]) == pytest.approx((SCALE - gap - overlap) / 2, abs=1e-3)
 
 
 def test_an_overlap_that_was_there_is_left(make_geometry: Make, place_face: Any) -> None:
