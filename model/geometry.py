@@ -356,7 +356,7 @@ def _rims(points: Tensor, displacement: Tensor) -> Tensor:
         # From the displacement itself: exactly nothing where nothing moves.
         parted = displacement[:, lower] - displacement[:, upper]
         closed_by = -(parted * apart).sum(-1, keepdim=True) / (before + 1e-3)
-        closing = (closed_by / (0.5 * before + 1e-3)).clamp(0, 1)
+        closing = (2.5 * closed_by / (before + 1e-3) - 0.5).clamp(0, 1)  # from a fifth to three fifths closed
         gap = before - closed_by
         nearly = (2 - gap / (_SLIT * width)).clamp(0, 1)
         rim = _RIM * width * closing * nearly * apart / (before + 1e-3)
