@@ -70,11 +70,12 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
     crop_from_coded = chain(edit.crop_from_display, info.display_from_coded)
     residual = None if edit.residual is None else _residual_planes(edit.residual, frame, info.color)
     pixel_format, planes = frame.pixel_format, list(frame.planes)
+    is_torn = _has_jumps(edit.flow)
     maps: dict[tuple[int, int], tuple[Box, _Affine, _Sources]] = {}
     for i in range(pixel_format.color_plane_count):
         shift = pixel_format.plane_shift(i)
         if shift not in maps:  # both chroma planes move alike
-            maps[shift] = _motion(edit.flow, box, crop_from_coded, shift)
+            maps[shift] = _motion(edit.flow, box, crop_from_coded, shift, is_torn=is_torn)
         part, crop_from_plane, sources = maps[shift]
         # Subsampled chroma has no detail that a cubic would save.
         moved = _moved(planes[i], sources, pixel_format.depth_bits, is_fine=shift == (0, 0))
@@ -86,7 +87,7 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
 
 
 def _motion(
-    flow: NDArray[np.float32], box: Box, crop_from_coded: _Affine, shift: tuple[int, int]
+    flow: NDArray[np.float32], box: Box, crop_from_coded: _Affine, shift: tuple[int, int], *, is_torn: bool
 ) -> tuple[Box, _Affine, _Sources]:
     """For planes subsampled by `shift`: their part in the box, their affine map to the crop, and the sources of
     the part's pixels."""
@@ -97,9 +98,8 @@ def _motion(
     # A displacement only turns and scales; the offset of the affine map does not touch it.
     plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
     # One by one: cv2 warps two single fields in less time than one of two channels.
-    x, y = (
-        _across_jumps(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop))
-    )
+    look_up = _across_jumps if is_torn else _on_part
+    x, y = (look_up(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
     x += np.arange(part.left, part.right, dtype=np.float32)[None, :]
     y += np.arange(part.top, part.bottom, dtype=np.float32)[:, None]
     return part, crop_from_plane, (x, y)
@@ -112,11 +112,14 @@ def _across_jumps(field: NDArray[np.float32], part: Box, crop_from_plane: _Affin
     lies what it held, teeth or eyeball, as a bright dotted line.
     """
     smooth = _on_part(field, part, crop_from_plane)
-    jump = JUMP_PX / float(np.sqrt(abs(np.linalg.det(crop_from_plane[:, :2]))))
-    if max(np.abs(np.diff(field, axis=axis)).max() for axis in (0, 1)) <= jump:
-        return smooth
     torn = _on_part(field, part, crop_from_plane, interpolation=cv2.INTER_NEAREST)
+    jump = JUMP_PX / float(np.sqrt(abs(np.linalg.det(crop_from_plane[:, :2]))))
     return np.where(np.abs(smooth - torn) > jump / 4, torn, smooth)
+
+
+def _has_jumps(flow: NDArray[np.float32]) -> bool:
+    steps = (cv2.absdiff(flow[1:], flow[:-1]), cv2.absdiff(flow[:, 1:], flow[:, :-1]))
+    return max(float(step.max()) for step in steps) > JUMP_PX
 
 
 def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
