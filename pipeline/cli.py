@@ -22,9 +22,10 @@ from .analysis import FACE_ORDERS, FaceSelection
 from .curves import rate_of, seconds_of
 from .errors import OptionError, RetargetError
 from .options import Progress, RetargetOptions, no_progress
+from .output import check_output
 from .plan import REGIONS
 from .records import Report
-from .report import check_report, write_report
+from .report import write_report
 from .run import retarget_video
 from .sequence import parse_pattern
 from .tracking import track_video
@@ -137,8 +138,9 @@ def _retarget(argv: Sequence[str]) -> int:
     options = _options(arguments)
     output = arguments.output or default_output(arguments.source, arguments.driver)
     if arguments.report:
-        files = (arguments.source, arguments.driver, output)
-        check_report(arguments.report, files, overwrite=arguments.overwrite)
+        files = (arguments.source, arguments.driver, output, *options.neutral_pictures())
+        inputs = dict.fromkeys(files, "another file of this job")
+        check_output(arguments.report, inputs=inputs, overwrite=arguments.overwrite)
     report = retarget_video(arguments.source, arguments.driver, output, options, progress=_progress(arguments))
     if arguments.report:
         write_report(report, arguments.report)

@@ -19,7 +19,7 @@ from .clock import Clock
 from .curves import load_curves
 from .drivers import Driver, DriverOptions, SeriesDriver, neutral_of, read_series
 from .errors import DriverError, NoFaceError
-from .options import Progress, RetargetOptions, no_progress
+from .options import Progress, RetargetOptions, is_named, no_progress
 from .prefetch import prefetch
 from .records import ExpressionSeries, TrackedFrame
 from .shots import PROXY_PX, detect_shots
@@ -161,8 +161,3 @@ def _series_driver(
     if resting is None:
         resting = picture_expression(Path(str(neutral)), options)
     return SeriesDriver(steady, resting, options=play, notes=notes)
-
-
-def is_named(neutral: float | str | Path) -> bool:
-    """Whether a neutral is auto, none or a time, rather than a picture."""
-    return isinstance(neutral, float | int) or str(neutral) in ("auto", "none")

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 
 from . import blendshapes
-from .errors import DriverError, NoFaceError, OptionError, UnknownActionUnitError, VideoWriteError
+from .errors import DriverError, NoFaceError, OptionError, UnknownActionUnitError
+from .output import whole_file
 from .records import ExpressionSeries, Target
 
 Mode = Literal["match", "add"]
@@ -867,19 +868,11 @@ def write_tracking_csv(destination: str | Path | TextIO, rows: Iterable[Tracking
     """
     if not isinstance(destination, str | Path):
         return _write_rows(destination, rows)
-    path = Path(destination)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            count = _write_rows(file, rows)
-        part.replace(path)
-    except OSError as error:
-        raise VideoWriteError(
-            f"{path}: cannot be written ({error.strerror or error}); check folder and space"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+    with (
+        whole_file(Path(destination), failure="cannot be written") as part,
+        part.open("w", encoding="utf-8", newline="") as file,
+    ):
+        return _write_rows(file, rows)
 
 
 def _write_rows(file: TextIO, rows: Iterable[TrackingRow]) -> int:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import FaceSelection
-from .drivers import DriverOptions
+from .drivers import After, DriverOptions, Mode, Neutral
 from .errors import OptionError
 from .plan import PlanOptions
 from .video import EncodeOptions
@@ -21,6 +21,11 @@ T = TypeVar("T")
 
 Progress = Callable[[Iterable[T], str, int], Iterable[T]]
 """Wraps an iterable to show how far it is: (items, label, expected count or 0)."""
+
+
+def is_named(neutral: float | str | Path) -> TypeGuard[Neutral]:
+    """Whether a neutral is auto, none or a time, rather than a picture."""
+    return isinstance(neutral, float | int) or str(neutral) in ("auto", "none")
 
 
 def no_progress(items: Iterable[T], label: str, total: int) -> Iterable[T]:  # noqa: ARG001 - the silent Progress
@@ -32,7 +37,7 @@ def no_progress(items: Iterable[T], label: str, total: int) -> Iterable[T]:  # n
 class RetargetOptions:
     """Everything the command line can say, with its defaults."""
 
-    mode: str = "match"
+    mode: Mode = "match"
     """match: take on the driver's expression. add: add its departure from neutral to the performance."""
     strength: float = 1.0
     gains: Mapping[str, float] = field(default_factory=dict)
@@ -48,7 +53,7 @@ class RetargetOptions:
     trim_end: float | None = None
     driver_offset_seconds: float = 0.0
     """The driver starts at this second of the output."""
-    after: str | None = None
+    after: After | None = None
     """release, hold or loop once the driver has ended; None: release for clips and captures, hold for curves."""
     release_seconds: float = 0.5
     faces: FaceSelection | None = None
@@ -78,6 +83,10 @@ class RetargetOptions:
             raise OptionError(f"a smallest face of {self.min_face_px} px makes no sense; use 1 or more")
         self.plan_options()  # says at once what is wrong with the rest
 
+    def neutral_pictures(self) -> list[Path]:
+        """The pictures of resting faces that are read."""
+        return [Path(str(n)) for n in (self.source_neutral, self.driver_neutral) if not is_named(n)]
+
     def plan_options(
         self, neutral: NDArray[np.float32] | float | str = "auto", faces: FaceSelection | None = None
     ) -> PlanOptions:
@@ -95,10 +104,10 @@ class RetargetOptions:
         """The part that is about playing the driver."""
         neutral = self.driver_neutral
         return DriverOptions(
-            mode=self.mode,  # type: ignore[arg-type]
+            mode=self.mode,
             offset_seconds=self.driver_offset_seconds,
-            after=self.after,  # type: ignore[arg-type]
+            after=self.after,
             release_seconds=self.release_seconds,
-            neutral=neutral if isinstance(neutral, float | int) or neutral in ("auto", "none") else "auto",  # type: ignore[arg-type]
+            neutral=neutral if is_named(neutral) else "auto",  # a picture is measured where the driver is loaded
             face=self.driver_faces.index or 0,
         )

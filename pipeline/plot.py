@@ -30,7 +30,8 @@ from .curves import CurveDriver
 from .drivers import Driver, read_series
 from .errors import DriverError, OptionError
 from .options import Progress, RetargetOptions, no_progress
-from .preview import check_output, shortened, write_whole
+from .output import MADE_FROM, check_output, check_suffix, write_whole
+from .preview import shortened
 from .records import ExpressionSeries
 
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
@@ -132,7 +133,8 @@ def plot_curves(
     paths = [Path(file) for file in files]
     if not paths:
         raise OptionError("no file to plot; give a curve, a capture, a clip or a run's report")
-    check_output(output, PLOT_SUFFIXES, "a plot", inputs=paths, overwrite=overwrite or options.overwrite)
+    check_suffix(output, PLOT_SUFFIXES, "a plot")
+    check_output(output, inputs=dict.fromkeys(paths, MADE_FROM), overwrite=overwrite or options.overwrite)
     named = [entries for name in units if (entries := action_units.resolve(name))]
     curves: list[Curves] = []
     for path in paths:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,8 +27,9 @@ from .clips import CAPTURE_SUFFIXES, CURVE_SUFFIXES
 from .clock import Clock
 from .color import sample_rgb
 from .crop import chain, crop_matrix
-from .errors import OptionError, VideoWriteError
+from .errors import OptionError
 from .options import Progress, RetargetOptions, no_progress
+from .output import MADE_FROM, check_output, check_suffix, write_whole
 from .plan import EDIT_FLOOR, FacePlan
 from .records import Box, Color, Frame, PixelFormat, Report, Target, VideoInfo
 from .render import FaceEdit
@@ -113,9 +113,12 @@ def preview(
     if not 1 <= moments <= MOST_MOMENTS:
         raise OptionError(f"{moments} moments make no contact sheet; use 1 to {MOST_MOMENTS}")
     film_path = None if side_by_side is None else Path(side_by_side)
-    check_output(output, SHEET_SUFFIXES, "a contact sheet", inputs=(source, driver), overwrite=overwrite)
+    inputs = dict.fromkeys((source, driver, *options.neutral_pictures()), MADE_FROM)
+    check_suffix(output, SHEET_SUFFIXES, "a contact sheet")
+    check_output(output, inputs=inputs, overwrite=overwrite)
     if film_path is not None:
-        check_output(film_path, COMPARISON_SUFFIXES, "a comparison", inputs=(source, driver), overwrite=overwrite)
+        check_suffix(film_path, COMPARISON_SUFFIXES, "a comparison")
+        check_output(film_path, inputs=inputs, overwrite=overwrite)
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:
         session = Session(stack, source, driver, options, clock=clock, progress=progress)
@@ -173,50 +176,6 @@ def choose_moments(plans: Sequence[FacePlan], frame_count: int, count: int) -> l
 def is_clip(driver: Path) -> bool:
     """Whether a driver is a clip or picture, of which there is something to see."""
     return driver.suffix.lower() not in CURVE_SUFFIXES | CAPTURE_SUFFIXES
-
-
-def check_output(
-    path: Path, suffixes: Sequence[str], what: str, *, inputs: Sequence[Path], overwrite: bool
-) -> None:
-    """Refuses an output that cannot be, before any work.
-
-    Raises:
-        OptionError: another suffix than `suffixes`.
-        VideoWriteError: the file exists (without `overwrite`), is one of `inputs`, or cannot be made there.
-    """
-    if path.suffix.lower() not in suffixes:
-        shown = path.suffix or "a file without suffix"
-        raise OptionError(f"{path}: cannot write {what} as {shown}; use {', '.join(suffixes)}")
-    if path.is_dir():
-        raise VideoWriteError(f"{path}: is a folder; give a file name in it")
-    if not path.parent.is_dir():
-        raise VideoWriteError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if any(path.exists() and file.exists() and path.samefile(file) for file in inputs):
-        raise VideoWriteError(f"{path}: is one of the files it is made from; write to another name")
-    if not overwrite and (path.exists() or path.is_symlink()):
-        raise VideoWriteError(f"{path}: exists already; name another file or use --overwrite")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise VideoWriteError(f"{path}: the folder {path.parent} is not writable; check its permissions")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file that appears under its name when it is whole.
-
-    Raises:
-        VideoWriteError: it cannot be written to its end.
-    """
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        failure = VideoWriteError(f"{path}: writing failed ({reason}); check the disk's free space")
-        failure.exit_code = 1
-        raise failure from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def shortened(text: str, limit: int) -> str:

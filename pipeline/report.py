@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,35 +13,10 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 
 from .analysis import ClipAnalysis
-from .errors import VideoWriteError
+from .output import write_whole
 from .plan import FacePlan
 from .records import Report
 from .video import VideoReader
-
-
-def check_report(path: Path, others: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuses a report that cannot be, before any work. `others` are what the job reads, and its output.
-
-    Raises:
-        VideoWriteError: the file exists (without `overwrite`), is one of `others`, or has no folder.
-    """
-    if path.is_dir():
-        raise VideoWriteError(f"{path}: is a folder; give the report a file name in it")
-    if not path.parent.is_dir():
-        raise VideoWriteError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if any(is_same_file(path, other) for other in others):
-        raise VideoWriteError(f"{path}: is another file of this job; write the report to another name")
-    if not overwrite and (path.exists() or path.is_symlink()):
-        raise VideoWriteError(f"{path}: exists already; name another file or use --overwrite")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise VideoWriteError(f"{path}: the folder {path.parent} is not writable; check its permissions")
-
-
-def is_same_file(one: Path, other: Path) -> bool:
-    """Whether both names lead to one file, or would if it were there."""
-    if one.exists() and other.exists():
-        return one.samefile(other)
-    return one.resolve() == other.resolve()
 
 
 def write_report(report: Report, path: str | Path) -> None:
@@ -51,15 +25,8 @@ def write_report(report: Report, path: str | Path) -> None:
     Raises:
         VideoWriteError: the file cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise VideoWriteError(f"{path}: the report cannot be written ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)
+    data = (json.dumps(report.as_json(), indent=1) + "\n").encode()
+    write_whole(Path(path), data, failure="the report cannot be written")
 
 
 def faded_frames(plans: Sequence[FacePlan]) -> int:

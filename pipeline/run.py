@@ -30,21 +30,21 @@ from .blend import blend
 from .clips import (
     DECODE_AHEAD_FRAMES,
     analyse_clip,
-    is_named,
     load_driver,
     no_face,
     picture_expression,
 )
 from .clock import Clock
 from .curves import CurveDriver
-from .errors import NoFaceError, VideoReadError, VideoWriteError
+from .errors import NoFaceError, VideoReadError
 from .expression import AU_SOURCE
-from .options import Progress, RetargetOptions, no_progress
+from .options import Progress, RetargetOptions, is_named, no_progress
+from .output import MADE_FROM, check_not_input
 from .plan import EditSchedule, FacePlan, PlanOptions, plan_faces
 from .prefetch import prefetch
 from .records import Frame, Report
 from .render import FaceEdit, FrameRequest, Renderer
-from .report import faded_frames, is_same_file, notes_on, plan_details
+from .report import faded_frames, notes_on, plan_details
 from .video import VideoReader, create_video, open_video
 
 RENDER_AHEAD_FRAMES = 2
@@ -82,9 +82,8 @@ def retarget_video(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_shared_cores())
         session = Session(stack, Path(source), Path(driver), options, clock=clock, progress=progress)
-        # Opened before the long work: what is wrong with the output is said at once.
-        if any(is_same_file(Path(output), path) for path in _pictures_and_driver(Path(driver), options)):
-            raise VideoWriteError(f"{output}: is one of the files it is made from; write to another name")
+        # Before the long work: what is wrong with the output is said at once.
+        check_not_input(Path(output), dict.fromkeys((Path(driver), *options.neutral_pictures()), MADE_FROM))
         writer = create_video(output, like=session.reader, options=options.encode, overwrite=options.overwrite)
         session.analyse()
         with writer, contextlib.closing(prefetch(session.edited_frames(), BLEND_AHEAD_FRAMES)) as frames:
@@ -251,14 +250,6 @@ def _open_source(path: Path, options: RetargetOptions, *, still_seconds: float |
     )
 
 
-def _pictures_and_driver(driver: Path, options: RetargetOptions) -> list[Path]:
-    """What is read besides the source, which the writer looks after."""
-    neutrals = (options.source_neutral, options.driver_neutral)
-    return [driver, *(Path(neutral) for neutral in neutrals if isinstance(neutral, Path))]
-
-
 def _source_neutral(options: RetargetOptions) -> NDArray[np.float32] | float | str:
     neutral = options.source_neutral
-    if isinstance(neutral, float | int):
-        return neutral
-    return str(neutral) if is_named(neutral) else picture_expression(Path(str(neutral)), options)
+    return neutral if is_named(neutral) else picture_expression(Path(str(neutral)), options)

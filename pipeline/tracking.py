@@ -15,8 +15,8 @@ from .analysis import ClipAnalysis, FaceSelection
 from .clips import analyse_clip, no_face
 from .clock import Clock
 from .drivers import TrackingRow, write_tracking_csv
-from .errors import OptionError, VideoWriteError
 from .options import Progress, RetargetOptions, no_progress
+from .output import check_output, check_suffix
 from .records import Report
 from .video import open_video
 
@@ -37,12 +37,8 @@ def track_video(
         RetargetError: the clip cannot be read or shows no face, or the CSV cannot be written.
     """
     clip, output, options = Path(clip), Path(output), options or RetargetOptions()
-    if output.suffix.lower() != ".csv":
-        raise OptionError(f"{output}: a tracking table is a .csv file; name it so")
-    if not output.parent.is_dir():
-        raise VideoWriteError(f"{output}: the folder {output.parent} does not exist; make it first")
-    if output.exists() and not options.overwrite:
-        raise VideoWriteError(f"{output}: exists already; name another file or use --overwrite")
+    check_suffix(output, (".csv",), "a tracking table")
+    check_output(output, inputs={clip: "the clip itself"}, overwrite=options.overwrite)
     clock = Clock()
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(

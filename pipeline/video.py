@@ -45,6 +45,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from .errors import OptionError, VideoOpenError, VideoReadError, VideoWriteError
+from .output import check_output
 from .records import Color, Frame, PixelFormat, Plane, VideoInfo
 from .sequence import SequencePattern, find_sequence, parse_pattern
 
@@ -925,25 +926,11 @@ def create_video(
         )
     if pattern is not None:
         raise OptionError(f"{path}: a frame number makes no sense in a {suffix} file; name it without")
-    _check_destination(path, [path], info.path, overwrite=overwrite)
+    check_output(path, inputs={info.path: "the source itself"}, overwrite=overwrite)
     encoding = _encoding(path, info, options)
     if reader is not None and reader.hdr_parameters:
         encoding = _with_hdr(encoding, reader.hdr_parameters)
     return VideoWriter(path, _FilmPlan(path, info, reader.span if reader else None, encoding))
-
-
-def _check_destination(path: Path, files: list[Path], source: Path, *, overwrite: bool) -> None:
-    if path.is_dir():
-        raise VideoWriteError(f"{path}: is a folder; give a file name in it")
-    if not path.parent.is_dir():
-        raise VideoWriteError(f"{path}: the folder {path.parent} does not exist; make it first")
-    for file in files:
-        if file.exists() and source.exists() and file.samefile(source):
-            raise VideoWriteError(f"{path}: is the source itself; write to another name")
-    if not overwrite and (any(file.exists() for file in files) or path.is_symlink()):
-        raise VideoWriteError(f"{path}: exists already; name another file or use --overwrite")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise VideoWriteError(f"{path}: the folder {path.parent} is not writable; check its permissions")
 
 
 def _failed(path: Path, error: BaseException) -> VideoWriteError:
@@ -1656,7 +1643,7 @@ def _create_pictures(
     files = [path] if pattern is None else list(pattern.files().values())
     source_pattern = parse_pattern(info.path)
     source = info.path if source_pattern is None else next(iter(source_pattern.files().values()), info.path)
-    _check_destination(path, files, source, overwrite=overwrite)
+    check_output(path, inputs={source: "the source itself"}, overwrite=overwrite, files=files)
     first_number = reader.first_number if reader and reader.first_number is not None else 1
     encoding = _choose_picture_format(path, info, options)
     return VideoWriter(path, _PicturePlan(path, pattern, first_number, info, encoding))
