@@ -8,24 +8,26 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from . import action_units
+from . import action_units as schema
 from .crop_spec import CropSpec
-from .errors import CheckpointError
+from .editor import Condition, Editor, projection
+from .errors import CheckpointError, UnknownActionUnitError
+from .ganimation import GanimationConfig, GanimationGenerator
 from .generator import Generator, GeneratorConfig
 from .geometry import GeometryConfig, GeometryModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when an older `retarget` could not read a newer file correctly."""
 
 Precision = Literal["fp32", "fp16"]
@@ -33,16 +35,22 @@ Precision = Literal["fp32", "fp16"]
 _METADATA_KEY = "retarget"
 _GEOMETRY_PREFIX = "geometry."
 
-_Config = TypeVar("_Config", GeneratorConfig, GeometryConfig, CropSpec)
+_ARCHITECTURES: Mapping[str, type[GeneratorConfig] | type[GanimationConfig]] = {
+    "msf": GeneratorConfig,
+    "ganimation": GanimationConfig,
+}
+"""What a checkpoint's generator can be: ours and the paper's, or the paper's baseline."""
+
+_Config = TypeVar("_Config", bound=GeneratorConfig | GanimationConfig | GeometryConfig | CropSpec)
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A trained generator at rest: what it is, what it expects, and its tensors."""
 
-    generator_config: GeneratorConfig
+    generator_config: GeneratorConfig | GanimationConfig
     action_units: tuple[str, ...]
-    """The schema it was trained on, in vector order."""
+    """What it was trained on, in vector order: the full schema, or some of it without sides ("AU12")."""
     crop: CropSpec
     """How a face has to sit in its crops."""
     geometry_config: GeometryConfig | None
@@ -51,16 +59,20 @@ class Checkpoint:
     """`Generator.state_dict()`: the network's tensors under "network.", the geometry's under "geometry."."""
     au_source: str = ""
     """Which tracker measured the action units it was trained on; another one's may mean something else."""
+    condition: Condition = "relative"
+    """Whether its condition is the change that is asked for, or the target."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """How it was trained (data, steps, losses, versions), as JSON types."""
 
-    def build_generator(self) -> Generator:
-        """A new generator in eval mode on the CPU, float32, with these tensors."""
+    def build_editor(self) -> Editor:
+        """A new editor in eval mode on the CPU, float32, with these tensors."""
         generator = self._empty_generator()
         generator.load_state_dict(dict(self.state))  # copies, and widens fp16 to the module's float32
-        return generator.eval()
+        return Editor(generator, action_units=self.action_units, condition=self.condition).eval()
 
-    def _empty_generator(self) -> Generator:
+    def _empty_generator(self) -> Generator | GanimationGenerator:
+        if isinstance(self.generator_config, GanimationConfig):
+            return GanimationGenerator(self.generator_config)
         geometry = GeometryModel(self.geometry_config) if self.geometry_config else None
         return Generator(self.generator_config, geometry)
 
@@ -72,10 +84,12 @@ def default_checkpoint_path() -> Path:
 
 def save_checkpoint(
     path: Path | str,
-    generator: Generator,
+    generator: Generator | GanimationGenerator,
     *,
     crop: CropSpec,
     au_source: str,
+    action_units: Sequence[str] = schema.NAMES,
+    condition: Condition = "relative",
     provenance: Mapping[str, Any] | None = None,
     precision: Precision = "fp32",
 ) -> None:
@@ -89,14 +103,15 @@ def save_checkpoint(
     """
     path = Path(path)
     tensors = {name: _stored(name, tensor, precision) for name, tensor in generator.state_dict().items()}
-    geometry = generator.geometry
+    geometry = generator.geometry if isinstance(generator, Generator) else None
     checkpoint = Checkpoint(
         generator.config,
-        action_units.NAMES,
+        tuple(action_units),
         crop,
         geometry.config if geometry is not None else None,
         tensors,
         au_source,
+        condition,
         provenance or {},
     )
     _check_consistent(path, checkpoint)
@@ -119,15 +134,16 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     path = Path(path)
     metadata, tensors = _read(path)
     description = _parse(path, metadata)
-    _check_action_units(path, description)
+    _check_action_units(path, description.get("action_units"))
     try:
         checkpoint = Checkpoint(
-            _rebuilt(path, GeneratorConfig, description["generator"]),
+            _rebuilt(path, _architecture(path, description), description["generator"]),
             tuple(description["action_units"]),
             _rebuilt(path, CropSpec, description["crop"]),
             _rebuilt(path, GeometryConfig, description["geometry"]) if description["geometry"] else None,
             tensors,
             description["au_source"],
+            description["condition"],
             description["provenance"],
         )
     except KeyError as error:
@@ -147,11 +163,13 @@ def _stored(name: str, tensor: Tensor, precision: Precision) -> Tensor:
 def _description(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
+        "architecture": next(n for n, c in _ARCHITECTURES.items() if isinstance(checkpoint.generator_config, c)),
         "generator": asdict(checkpoint.generator_config),
         "action_units": list(checkpoint.action_units),
         "crop": asdict(checkpoint.crop),
         "geometry": asdict(checkpoint.geometry_config) if checkpoint.geometry_config else None,
         "au_source": checkpoint.au_source,
+        "condition": checkpoint.condition,
         "provenance": dict(checkpoint.provenance),
     }
 
@@ -194,22 +212,30 @@ def _parse(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             f"{path} has checkpoint format {version}, newer than {FORMAT_VERSION}, the last that this "
             "retarget reads; upgrade retarget"
         )
+    if version < FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint format {version}, older than {FORMAT_VERSION}, the first that this "
+            "retarget reads; export it anew"
+        )
     return dict(description)
 
 
-def _check_action_units(path: Path, description: Mapping[str, Any]) -> None:
-    theirs, ours = description.get("action_units", []), list(action_units.NAMES)
-    if not isinstance(theirs, list):
+def _architecture(path: Path, description: Mapping[str, Any]) -> type[GeneratorConfig] | type[GanimationConfig]:
+    name = description["architecture"]
+    if name not in _ARCHITECTURES:
+        raise CheckpointError(
+            f"{path} holds a {name!r} network; this retarget knows {', '.join(_ARCHITECTURES)}; upgrade retarget"
+        )
+    return _ARCHITECTURES[name]
+
+
+def _check_action_units(path: Path, names: Any) -> None:
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise CheckpointError(f"{path} has an unreadable list of action units; it is damaged, get it again")
-    if theirs == ours:
-        return
-    lacks = ", ".join(name for name in ours if name not in theirs)
-    adds = ", ".join(str(name) for name in theirs if name not in ours)
-    parts = [f"it lacks {lacks}"] * bool(lacks) + [f"it has {adds} that this retarget has not"] * bool(adds)
-    difference = " and ".join(parts) or "they are in another order"
-    raise CheckpointError(
-        f"{path} was trained on other action units: {difference}; use the retarget it was made with, or train anew"
-    )
+    try:
+        projection(names)
+    except UnknownActionUnitError as error:
+        raise CheckpointError(f"{path} was trained on other action units: {error}") from error
 
 
 def _rebuilt(path: Path, config: type[_Config], values: Any) -> _Config:
@@ -234,22 +260,32 @@ def _check_consistent(path: Path, checkpoint: Checkpoint) -> None:
         checkpoint.geometry_config,
         len(checkpoint.action_units),
     )
+    _check_action_units(path, checkpoint.action_units)
+    if checkpoint.condition not in get_args(Condition):
+        raise CheckpointError(f"{path}: its condition is {checkpoint.condition!r}; it is damaged, get it again")
     if config.au_count != count:
         raise CheckpointError(
-            f"{path}: the generator takes {config.au_count} action units, the schema has {count}; train anew"
+            f"{path}: the generator takes {config.au_count} action units, but {count} are named; train anew"
         )
     if config.crop_px != checkpoint.crop.size_px:
         raise CheckpointError(
             f"{path}: the generator works on {config.crop_px} px crops, the crop spec says "
             f"{checkpoint.crop.size_px} px; make them equal"
         )
-    if geometry is not None and geometry.au_count != count:
+    if geometry is not None and geometry.au_count != schema.COUNT:
         raise CheckpointError(
-            f"{path}: the geometry model takes {geometry.au_count} action units, the schema has {count}; "
+            f"{path}: the geometry model takes {geometry.au_count} action units, the schema has {schema.COUNT}; "
             "fit it anew"
         )
-    if config.head == "motion" and geometry is None:
+    if not (isinstance(config, GeneratorConfig) and config.head == "motion"):
+        return
+    if geometry is None:
         raise CheckpointError(f"{path}: a motion generator without a geometry model; save it with one")
+    if checkpoint.action_units != schema.NAMES or checkpoint.condition != "relative":
+        raise CheckpointError(
+            f"{path}: a motion generator made for other action units than this retarget's {schema.COUNT}, "
+            "relative; use the retarget it was made with, or train anew"
+        )
 
 
 def _check_tensors(path: Path, checkpoint: Checkpoint) -> None:

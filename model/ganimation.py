@@ -25,9 +25,11 @@ class GanimationConfig:
     residual_blocks: int = 6
     au_count: int = action_units.COUNT
     """C, the length of the condition."""
+    crop_px: int = 128
+    """S, the side of the crops it was trained on; it is convolutional and works on any multiple of 4."""
 
     def __post_init__(self) -> None:
-        for name, least in (("width", 1), ("residual_blocks", 0), ("au_count", 1)):
+        for name, least in (("width", 1), ("residual_blocks", 0), ("au_count", 1), ("crop_px", 16)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"GanimationConfig.{name} is {value!r}, expected a number from {least}")
@@ -57,11 +59,8 @@ class GanimationGenerator(nn.Module):
         self.color = nn.Conv2d(width, 3, 7, padding=3, bias=False)
         self.attention = nn.Conv2d(width, 1, 7, padding=3, bias=False)
 
-    def forward(self, image: Tensor, condition: Tensor, landmarks: Tensor | None = None) -> Edit:  # noqa: ARG002
-        """The edit for `image` (B, 3, S, S) in [-1, 1], S a multiple of 4, and `condition` (B, C).
-
-        `landmarks` are not used; they are there so that generators can take each other's place.
-        """
+    def forward(self, image: Tensor, condition: Tensor) -> Edit:
+        """The edit for `image` (B, 3, S, S) in [-1, 1], S a multiple of 4, and `condition` (B, C)."""
         features = self.body(with_planes(image, condition))
         kept = self.attention(features).sigmoid()
         still = image.new_zeros(image.shape[0], 2, *image.shape[2:])

@@ -218,7 +218,7 @@ class EditSchedule:
         for plan, i in planned:
             matrix = crop_matrix(plan.alignments[i], self._crop)
             landmarks = apply(matrix, self._landmarks(plan, i)).astype(np.float32)
-            yield FaceRequest(matrix, landmarks, plan.delta_au[i])
+            yield FaceRequest(matrix, landmarks, plan.delta_au[i], plan.own[i])
 
     def _landmarks(self, plan: FacePlan, i: int) -> NDArray[np.float64]:
         """(478, 3) display pixels, steadied over five frames where there are that many in a row."""

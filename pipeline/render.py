@@ -31,6 +31,8 @@ class FaceRequest:
     """(478, 3) in crop pixels."""
     delta_au: NDArray[np.float32]
     """(C,) relative action units."""
+    source_au: NDArray[np.float32]
+    """(C,) what the face expresses by itself; of use to networks that take the target and not the change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +78,8 @@ class Renderer:
         self.device = _device(device)
         self.crop: CropSpec = checkpoint.crop
         self._info = info
-        self._generator = checkpoint.build_generator().to(self.device)
-        self.paints = self._generator.network is not None
+        self._editor = checkpoint.build_editor().to(self.device)
+        self.paints = self._editor.paints
         """Whether there is a network, or the plate's pixels are only moved."""
         self.batch = batch or (4 if self.device.type == "cpu" else 16)
 
@@ -104,11 +106,13 @@ class Renderer:
 
     @torch.inference_mode()
     def _forward(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> list[FaceEdit]:
-        delta = torch.from_numpy(np.stack([face.delta_au for _, face in pairs])).to(self.device)
-        landmarks = torch.from_numpy(np.stack([face.landmarks for _, face in pairs])).to(self.device)
+        source, delta, landmarks = (
+            torch.from_numpy(np.stack(arrays)).to(self.device)
+            for arrays in zip(*((f.source_au, f.delta_au, f.landmarks) for _, f in pairs), strict=True)
+        )
         image = self._crops(pairs)
         with _threads(None if self.paints else 1):
-            edit = self._generator(image, delta, landmarks)
+            edit = self._editor(image, source, delta, landmarks)
         flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
         if not self.paints:
             return [FaceEdit(face.crop_from_display, flows[i], None) for i, (_, face) in enumerate(pairs)]

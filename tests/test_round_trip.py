@@ -323,7 +323,9 @@ def test_a_checkpoint_with_a_network_does_the_main_job(
 ) -> None:
     torch.manual_seed(0)
     crop_px = 64
-    geometry = load_checkpoint(default_checkpoint_path()).build_generator().geometry if head == "motion" else None
+    geometry = (
+        load_checkpoint(default_checkpoint_path()).build_editor().generator.geometry if head == "motion" else None
+    )
     config = GeneratorConfig(head=head, width=4, crop_px=crop_px)  # type: ignore[arg-type]
     generator = Generator(config, geometry)
     with torch.no_grad():

@@ -14,6 +14,7 @@ from retarget.model import action_units
 from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint, save_checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import CheckpointError, RetargetError
+from retarget.model.ganimation import GanimationConfig, GanimationGenerator
 from retarget.model.generator import Generator, GeneratorConfig
 from retarget.model.geometry import GeometryModel
 
@@ -74,7 +75,7 @@ def test_round_trip_is_bit_exact(tmp_path: Path, make: Callable[[], Generator]) 
     assert loaded.action_units == action_units.NAMES
     assert (loaded.crop, loaded.au_source) == (CROP, SOURCE)
     assert loaded.provenance == {"steps": 3, "data": ["x"]}
-    rebuilt = loaded.build_generator()
+    rebuilt = loaded.build_editor().generator
     assert not rebuilt.training
     before, after = generator.state_dict(), rebuilt.state_dict()
     assert before.keys() == after.keys()
@@ -83,7 +84,7 @@ def test_round_trip_is_bit_exact(tmp_path: Path, make: Callable[[], Generator]) 
 
 def test_a_rebuilt_generator_answers_the_same(tmp_path: Path) -> None:
     generator, image, delta = rgb().eval(), torch.rand(1, 3, 64, 64), torch.rand(1, action_units.COUNT)
-    rebuilt = load_checkpoint(save(tmp_path / "a.safetensors", generator)).build_generator()
+    rebuilt = load_checkpoint(save(tmp_path / "a.safetensors", generator)).build_editor().generator
     assert torch.equal(rebuilt(image, delta).paint, generator(image, delta).paint)
 
 
@@ -97,7 +98,7 @@ def test_fp16_halves_the_network_but_not_the_geometry(tmp_path: Path) -> None:
     path = save(tmp_path / "a.safetensors", generator, precision="fp16")
     _, tensors = read(path)
     assert {t.dtype for n, t in tensors.items() if n.startswith("network.")} == {torch.float16}
-    before, after = generator.state_dict(), load_checkpoint(path).build_generator().state_dict()
+    before, after = generator.state_dict(), load_checkpoint(path).build_editor().generator.state_dict()
     for name, tensor in before.items():
         assert after[name].dtype == tensor.dtype
         if name.startswith("geometry."):
@@ -108,7 +109,7 @@ def test_fp16_halves_the_network_but_not_the_geometry(tmp_path: Path) -> None:
 
 def test_build_copies(saved: Path) -> None:
     loaded = load_checkpoint(saved)
-    one, two = loaded.build_generator(), loaded.build_generator()
+    one, two = loaded.build_editor().generator, loaded.build_editor().generator
     for parameter in one.parameters():
         parameter.data.zero_()
     assert all(p.abs().sum() > 0 for p in two.parameters())
@@ -152,8 +153,31 @@ def test_refuses_to_save_what_is_not_finite(tmp_path: Path) -> None:
 
 def test_refuses_to_save_a_generator_for_other_action_units(tmp_path: Path) -> None:
     generator = Generator(GeneratorConfig(head="rgb", width=2, crop_px=64, au_count=17))
-    with pytest.raises(CheckpointError, match="generator takes 17 action units, the schema has 46"):
+    with pytest.raises(CheckpointError, match="generator takes 17 action units, but 46 are named"):
         save(tmp_path / "a.safetensors", generator)
+
+
+@pytest.mark.parametrize("condition", ["relative", "absolute"])
+def test_networks_with_fewer_action_units_and_other_conditions(tmp_path: Path, condition: Any) -> None:
+    torch.manual_seed(0)
+    names = action_units.OPENFACE_NAMES
+    generator = GanimationGenerator(GanimationConfig(width=2, residual_blocks=1, au_count=17, crop_px=64))
+    path = save(tmp_path / "a.safetensors", generator, action_units=names, condition=condition)
+    loaded = load_checkpoint(path)
+    assert (loaded.action_units, loaded.condition) == (names, condition)
+    editor, image = loaded.build_editor(), torch.rand(1, 3, 64, 64)
+    source, delta = torch.rand(1, action_units.COUNT), torch.rand(1, action_units.COUNT)
+    wanted = delta if condition == "relative" else source + delta
+    both = [list(action_units.resolve(name)) for name in names]
+    by_hand = torch.stack([wanted[0, entries].mean() for entries in both])[None]
+    answer = editor(image, source, delta, torch.zeros(1, 478, 3))
+    assert torch.allclose(answer.paint, generator.eval()(image, by_hand).paint, atol=1e-6)
+
+
+def test_a_motion_generator_needs_the_full_schema(tmp_path: Path) -> None:
+    for options in ({"condition": "absolute"}, {"action_units": tuple(reversed(action_units.NAMES))}):
+        with pytest.raises(CheckpointError, match="motion generator made for other action units"):
+            save(tmp_path / "a.safetensors", motion(), **options)
 
 
 def test_refuses_to_save_with_another_crop(tmp_path: Path) -> None:
@@ -214,6 +238,10 @@ def _reverse(description: dict[str, Any], _: Any) -> None:
     description["action_units"].reverse()
 
 
+def _twice(description: dict[str, Any], _: Any) -> None:
+    description["action_units"][-1] = "AU12L"
+
+
 def _swap_units(description: dict[str, Any], _: Any) -> None:
     names = description["action_units"]
     names[names.index("AU26")] = "AU99"
@@ -247,10 +275,17 @@ def _poison(_: Any, tensors: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set("format_version", to=2), "has checkpoint format 2, newer than 1, .*; upgrade retarget"),
-        (_swap_units, "other action units: it lacks AU26 and it has AU99 that this retarget has not; use"),
-        (_reverse, "other action units: they are in another order"),
-        (_drop("action_units"), "other action units: it lacks AU01L, "),
+        (_set("format_version", to=3), "has checkpoint format 3, newer than 2, .*; upgrade retarget"),
+        (_set("format_version", to=1), "has checkpoint format 1, older than 2, .*; export it anew"),
+        (_swap_units, "other action units: unknown action unit 'AU99'"),
+        (_twice, "other action units: action unit 'AU12L' is named twice"),
+        (_reverse, "made for other action units than this retarget's 46"),
+        (_drop("action_units"), "unreadable list of action units"),
+        (_set("condition", to="sideways"), "its condition is 'sideways'"),
+        (
+            _set("architecture", to="transformer"),
+            "holds a 'transformer' network; .* knows msf, ganimation",
+        ),
         (_set("action_units", to=None), "unreadable list of action units"),
         (_drop("au_source"), "has no 'au_source' in its metadata"),
         (_drop("generator", "k_msf"), "its GeneratorConfig lacks k_msf"),

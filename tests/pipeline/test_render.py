@@ -28,7 +28,7 @@ def request_for(place_face: Any) -> Any:
         matrix = crop_matrix(alignment(landmarks), crop)
         delta = np.zeros(action_units.COUNT, np.float32)
         delta[list(action_units.resolve("AU12"))] = units
-        return FaceRequest(matrix, apply(matrix, landmarks).astype(np.float32), delta)
+        return FaceRequest(matrix, apply(matrix, landmarks).astype(np.float32), delta, np.zeros_like(delta))
 
     return make
 
@@ -68,9 +68,8 @@ def test_what_is_painted_is_the_difference_to_the_moved_plate(
     matrix = chain(face.crop_from_display, info.display_from_coded)
     image = to_model(sample_rgb(frame, info.color, matrix, (64, 64))[None])
     with torch.no_grad():
-        answer = checkpoint.build_generator()(
-            image, torch.from_numpy(face.delta_au)[None], torch.from_numpy(face.landmarks)[None]
-        )
+        delta, landmarks = torch.from_numpy(face.delta_au)[None], torch.from_numpy(face.landmarks)[None]
+        answer = checkpoint.build_editor()(image, torch.zeros_like(delta), delta, landmarks)
         painted = ((compose(image, answer) - warp(image, answer.flow)) / 2)[0].permute(1, 2, 0)
     assert edit.residual is not None
     assert np.abs(edit.residual).max() > 0.01

@@ -1,0 +1,107 @@
+"""A generator together with the action units it understands: what trainer, evaluation and pipeline call.
+
+Expressions everywhere else are vectors on the full schema. A network may know fewer action units (the paper's 17,
+without sides), and may be conditioned on the absolute target instead of the change (GANimation, and the paper's
+ablation without v_rel). That is settled here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from . import action_units as schema
+from .errors import UnknownActionUnitError
+from .ganimation import GanimationGenerator
+from .generator import Edit, Generator
+
+Condition = Literal["relative", "absolute"]
+"""relative: target - source (paper, Eq. 1). absolute: the target, as GANimation has it."""
+
+
+class Editor(nn.Module):
+    """(image, source_au, delta_au, landmarks) -> Edit, on the full schema whatever the network's own is."""
+
+    projection: Tensor
+
+    def __init__(
+        self,
+        generator: Generator | GanimationGenerator,
+        *,
+        action_units: Sequence[str] = schema.NAMES,
+        condition: Condition = "relative",
+    ) -> None:
+        """
+        Raises:
+            ValueError: the names are not as many as the generator takes, an unknown condition, or a motion
+                generator with less than the full schema (its geometry is fitted on that).
+            UnknownActionUnitError: a name that is no action unit.
+        """
+        super().__init__()
+        if condition not in get_args(Condition):
+            raise ValueError(f"condition is {condition!r}, expected 'relative' or 'absolute'")
+        if generator.config.au_count != len(action_units):
+            raise ValueError(
+                f"the generator takes {generator.config.au_count} action units, {len(action_units)} are named"
+            )
+        self.generator = generator
+        self.action_units = tuple(action_units)
+        self.condition: Condition = condition
+        if self._moves and (self.action_units != schema.NAMES or condition != "relative"):
+            raise ValueError("a motion generator needs every action unit of the schema, relative")
+        self.register_buffer("projection", projection(self.action_units), persistent=False)
+
+    @property
+    def crop_px(self) -> int:
+        """S, the side of its crops."""
+        return self.generator.config.crop_px
+
+    @property
+    def paints(self) -> bool:
+        """Whether there is a network, or pixels are only moved by the geometry."""
+        return not isinstance(self.generator, Generator) or self.generator.network is not None
+
+    def known(self, au: Tensor) -> Tensor:
+        """(B, C): the full vector (B, 46) reduced to the network's own; two sides that share one are averaged."""
+        return au @ self.projection
+
+    def forward(
+        self,
+        image: Tensor,
+        source_au: Tensor,
+        delta_au: Tensor,
+        landmarks: Tensor,
+        *,
+        displacement: Tensor | None = None,
+    ) -> Edit:
+        """The edit of `image` (B, 3, S, S) in [-1, 1] by `delta_au` (B, 46) in [-1, 1].
+
+        `source_au` (B, 46) in [0, 1] is what the face expresses now (only an absolute condition looks at it),
+        `landmarks` (B, 478, 3) in crop pixels; `displacement` as in `Generator.forward`.
+        """
+        target = delta_au if self.condition == "relative" else source_au + delta_au
+        if isinstance(self.generator, Generator):
+            return self.generator(image, self.known(target), landmarks, displacement=displacement)
+        return self.generator(image, self.known(target))
+
+    @property
+    def _moves(self) -> bool:
+        return isinstance(self.generator, Generator) and self.generator.config.head == "motion"
+
+
+def projection(names: Sequence[str]) -> Tensor:
+    """(46, C) float32 with au @ projection the mean over the sides that each name stands for.
+
+    Raises:
+        UnknownActionUnitError: a name that is no action unit, or given twice.
+    """
+    matrix = torch.zeros(schema.COUNT, len(names))
+    for column, name in enumerate(names):
+        entries = list(schema.resolve(name))
+        if matrix[entries].any():
+            raise UnknownActionUnitError(f"action unit {name!r} is named twice")
+        matrix[entries, column] = 1 / len(entries)
+    return matrix
