@@ -66,7 +66,8 @@ class Editor(nn.Module):
 
     def known(self, au: Tensor) -> Tensor:
         """(B, C): the full vector (B, 46) reduced to the network's own; two sides that share one are averaged."""
-        return au @ self.projection
+        with torch.autocast(au.device.type, enabled=False):  # half precision would round what is asked for
+            return au @ self.projection
 
     def forward(
         self,

@@ -96,6 +96,11 @@ class GeometryModel(nn.Module):
         model.load_state_dict({"weight": weight, "mean_shape": mean_shape, "triangles": triangles})
         return model
 
+    @property
+    def mirror(self) -> Tensor:
+        """(478,) int64: for each landmark the one that is its mirror image."""
+        return mirror_pairs(self.mean_shape)
+
     def pose(self, landmarks: Tensor) -> HeadPose:
         """Head pose of landmarks (B, 478, 3), by least squares over the stable ones (Umeyama 1991)."""
         stable = list(STABLE)
@@ -154,6 +159,11 @@ class GeometryModel(nn.Module):
         What lies in there the warp can only stretch: a prior for where a network may paint.
         """
         return _Raster(self, landmarks, displacement, size_px).holes()
+
+
+def mirror_pairs(mean_shape: Tensor) -> Tensor:
+    """(478,) int64: for each landmark the one that is its mirror image in a symmetric mean shape (478, 3)."""
+    return torch.cdist(mean_shape * mean_shape.new_tensor([-1, 1, 1]), mean_shape).argmin(1)
 
 
 def _forget_spreads(model: GeometryModel, _: object) -> None:

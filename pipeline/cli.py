@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import faulthandler
 import importlib.metadata
-import os
-import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
-
-from tqdm import tqdm
+from typing import Any, TypeVar
 
 from .analysis import FACE_ORDERS, FaceSelection
 from .curves import rate_of, seconds_of
-from .errors import OptionError, RetargetError
-from .options import Progress, RetargetOptions, no_progress
+from .errors import OptionError
+from .options import Progress, RetargetOptions
 from .output import check_output
 from .plan import REGIONS
 from .records import Report
 from .report import write_report
 from .run import retarget_video
 from .sequence import parse_pattern
+from .terminal import bars, parser, run_command
 from .tracking import track_video
 from .video import EncodeOptions, open_video
 
@@ -57,84 +52,26 @@ exit status: 0 done, 1 failed midway, 2 wrong usage or input, 130 interrupted. N
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _on_terminate)
-    with _own_stderr():
-        return _guarded(arguments)
-
-
-def _guarded(arguments: Sequence[str]) -> int:
-    """The command's exit status, with every error in one line."""
-    try:
-        command = _COMMANDS.get(arguments[0]) if arguments else None
-        if command is not None:
-            return command(arguments[1:])
-        return _retarget(arguments)
-    except RetargetError as error:
-        return _fail(str(error), error.exit_code)
-    except OSError as error:
-        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
-    except MemoryError:
-        return _fail("out of memory; use a smaller --batch-size", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", 130)
-
-
-@contextlib.contextmanager
-def _own_stderr() -> Iterator[None]:
-    """Keeps the terminal to ourselves: mediapipe writes warnings to file descriptor 2 that nothing turns off.
-
-    Python's stderr moves to a copy of it; native crashes still report there.
-    """
-    try:
-        is_real = sys.stderr.fileno() == 2
-    except (AttributeError, OSError, ValueError):  # no stderr, or one that a caller put in its place
-        is_real = False
-    if not is_real:
-        yield
-        return
-    original = sys.stderr
-    original.flush()
-    saved = os.dup(2)
-    with open(saved, "w", buffering=1, errors="backslashreplace", encoding=original.encoding) as ours:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        sys.stderr = ours
-        faulthandler.enable(ours)
-        try:
-            yield
-        finally:
-            faulthandler.disable()
-            sys.stderr = original
-            os.dup2(saved, 2)
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"retarget: {' '.join(message.split())}", file=sys.stderr)
-    return status
-
-
-def _on_terminate(signum: int, frame: object) -> NoReturn:  # noqa: ARG001 - the signal module's signature
-    raise SystemExit(128 + signum)  # unwinds, so that half-written files go
+    command = _COMMANDS.get(arguments[0]) if arguments else None
+    return run_command("retarget", lambda: command(arguments[1:]) if command else _retarget(arguments))
 
 
 # Commands ----------------------------------------------------------------------------------------------
 
 
 def _retarget(argv: Sequence[str]) -> int:
-    parser = _parser("retarget", DESCRIPTION, COMMANDS)
-    parser.add_argument(
-        "--version", action="version", version=f"retarget {importlib.metadata.version('retarget')}"
-    )
-    _add_source_and_driver(parser)
-    parser.add_argument(
+    flags = parser("retarget", DESCRIPTION, COMMANDS)
+    flags.add_argument("--version", action="version", version=f"retarget {importlib.metadata.version('retarget')}")
+    _add_source_and_driver(flags)
+    flags.add_argument(
         "-o", "--output", type=Path, help="file (.mp4 .mov .mkv) or image sequence (out.%%04d.png, .tif); "
         "default: SOURCE--DRIVER.mp4 in the current folder"
     )  # fmt: skip
-    _add_common(parser)
-    _add_performance(parser)
-    _add_encoding(parser)
-    parser.add_argument("--report", type=Path, metavar="RUN.json", help="write what was done, with all curves")
-    arguments = parser.parse_args(argv)
+    _add_common(flags)
+    _add_performance(flags)
+    _add_encoding(flags)
+    flags.add_argument("--report", type=Path, metavar="RUN.json", help="write what was done, with all curves")
+    arguments = flags.parse_args(argv)
     options = _options(arguments)
     output = arguments.output or default_output(arguments.source, arguments.driver)
     if arguments.report:
@@ -151,17 +88,15 @@ def _retarget(argv: Sequence[str]) -> int:
 def _preview(argv: Sequence[str]) -> int:
     from .preview import preview  # the main job need not wait for what draws
 
-    parser = _parser(
-        "retarget preview", "See an edit before rendering it: source, driver and result at N moments."
-    )
-    _add_source_and_driver(parser)
-    parser.add_argument("-o", "--output", type=Path, help="contact sheet; default: SOURCE--DRIVER.png")
-    parser.add_argument("--moments", type=int, default=6, metavar="N", help="columns of the sheet (default 6)")
-    parser.add_argument("--side-by-side", type=Path, metavar="VIDEO", help="also write a comparison video")
-    parser.add_argument("--debug", action="store_true", help="draw landmarks, crop, mask and numbers over it")
-    _add_common(parser)
-    _add_performance(parser)
-    arguments = parser.parse_args(argv)
+    flags = parser("retarget preview", "See an edit before rendering it: source, driver and result at N moments.")
+    _add_source_and_driver(flags)
+    flags.add_argument("-o", "--output", type=Path, help="contact sheet; default: SOURCE--DRIVER.png")
+    flags.add_argument("--moments", type=int, default=6, metavar="N", help="columns of the sheet (default 6)")
+    flags.add_argument("--side-by-side", type=Path, metavar="VIDEO", help="also write a comparison video")
+    flags.add_argument("--debug", action="store_true", help="draw landmarks, crop, mask and numbers over it")
+    _add_common(flags)
+    _add_performance(flags)
+    arguments = flags.parse_args(argv)
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
     report = preview(
         arguments.source,
@@ -179,11 +114,11 @@ def _preview(argv: Sequence[str]) -> int:
 
 
 def _track(argv: Sequence[str]) -> int:
-    parser = _parser("retarget track", "Measure the action units of every face of a clip, picture or sequence.")
-    parser.add_argument("source", type=Path, metavar="CLIP")
-    parser.add_argument("-o", "--output", type=Path, help="default: CLIP.csv in the current folder")
-    _add_common(parser)
-    arguments = parser.parse_args(argv)
+    flags = parser("retarget track", "Measure the action units of every face of a clip, picture or sequence.")
+    flags.add_argument("source", type=Path, metavar="CLIP")
+    flags.add_argument("-o", "--output", type=Path, help="default: CLIP.csv in the current folder")
+    _add_common(flags)
+    arguments = flags.parse_args(argv)
     output = arguments.output or Path(f"{_stem(arguments.source)}.csv")
     report = track_video(arguments.source, output, _options(arguments), progress=_progress(arguments))
     _tell(report, f"{output}: {report.frames} frames, {report.frames_without_face} without a face", arguments)
@@ -193,12 +128,12 @@ def _track(argv: Sequence[str]) -> int:
 def _curves(argv: Sequence[str]) -> int:
     from .plot import plot_curves
 
-    parser = _parser("retarget curves", "Plot action-unit curves of drivers, clips and run reports.")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="YAML, CSV, clip, picture or RUN.json")
-    parser.add_argument("-o", "--output", type=Path, default=Path("curves.png"), help="png, pdf or svg")
-    parser.add_argument("--units", type=_names, default=(), metavar="AU12,AU06", help="only these action units")
-    _add_common(parser)
-    arguments = parser.parse_args(argv)
+    flags = parser("retarget curves", "Plot action-unit curves of drivers, clips and run reports.")
+    flags.add_argument("files", type=Path, nargs="+", metavar="FILE", help="YAML, CSV, clip, picture or RUN.json")
+    flags.add_argument("-o", "--output", type=Path, default=Path("curves.png"), help="png, pdf or svg")
+    flags.add_argument("--units", type=_names, default=(), metavar="AU12,AU06", help="only these action units")
+    _add_common(flags)
+    arguments = flags.parse_args(argv)
     arguments.source = arguments.files[0]
     plot_curves(
         arguments.files,
@@ -230,13 +165,6 @@ def _stem(path: Path) -> str:
 _DEFAULTS = {f.name: f.default for f in fields(RetargetOptions)}
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
 def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
     """A converter whose own words reach the user; argparse shows only those of its own error type."""
 
@@ -249,29 +177,19 @@ def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
     return convert
 
 
-def _parser(prog: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
-    return _Parser(
-        prog=prog,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-
-
-def _add_source_and_driver(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_source_and_driver(flags: argparse.ArgumentParser) -> None:
+    flags.add_argument(
         "-s", "--source", type=Path, required=True,
         help="what is edited: video, picture, or image sequence (shot.%%04d.png, shot.####.tif)",
     )  # fmt: skip
-    parser.add_argument(
+    flags.add_argument(
         "-d", "--driver", "--driving", type=Path, required=True, dest="driver",
         help="what it shall express: video, picture, AU curves (.yaml) or capture (.csv)",
     )  # fmt: skip
 
 
-def _add_performance(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("performance")
+def _add_performance(flags: argparse.ArgumentParser) -> None:
+    group = flags.add_argument_group("performance")
     group.add_argument(
         "--mode", choices=("match", "add"), default=_DEFAULTS["mode"],
         help="match: take on the driver's expression; add: put its departure from rest on top (default match)",
@@ -321,8 +239,8 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("running")
+def _add_common(flags: argparse.ArgumentParser) -> None:
+    group = flags.add_argument_group("running")
     group.add_argument(
         "--trim-start", metavar="TIME", help="first moment of the source: seconds, 36f, or 00:00:01:12"
     )
@@ -343,8 +261,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
 
 
-def _add_encoding(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("encoding")
+def _add_encoding(flags: argparse.ArgumentParser) -> None:
+    group = flags.add_argument_group("encoding")
     group.add_argument(
         "--encoder", metavar="NAME",
         help="h264 (default), hevc, prores, ffv1, or any encoder of FFmpeg such as h264_nvenc",
@@ -454,13 +372,7 @@ def _gains(text: str) -> dict[str, float]:
 
 
 def _progress(arguments: argparse.Namespace) -> Progress[Any]:
-    if arguments.quiet or not sys.stderr.isatty():
-        return no_progress
-
-    def show(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:
-        return tqdm(items, desc=f"{label:>8}", total=total or None, unit="frame", leave=False, dynamic_ncols=True)
-
-    return show
+    return bars(quiet=arguments.quiet)
 
 
 def _tell(report: Report, headline: str, arguments: argparse.Namespace) -> None:

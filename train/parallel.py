@@ -1,0 +1,78 @@
+"""Several processes on one batch: gradients averaged by hand, because the penalty's double backward and several
+passes per step do not fit a wrapper that counts one backward pass."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Group:
+    """This process among those that train together."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one writes files and talks."""
+        return self.rank == 0
+
+
+@contextlib.contextmanager
+def joined(device: torch.device) -> Iterator[Group]:
+    """The group that torchrun started this process in; alone without torchrun."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Group()
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Group(dist.get_rank(), world)
+    finally:
+        dist.destroy_process_group()
+
+
+def same_start(modules: Iterable[nn.Module], group: Group) -> None:
+    """Gives every process the first one's parameters and buffers."""
+    if group.world > 1:
+        for module in modules:
+            for tensor in module.state_dict().values():
+                dist.broadcast(tensor, 0)
+
+
+def average_gradients(module: nn.Module, group: Group) -> None:
+    """Every gradient becomes its mean over the processes; one transfer for all of them."""
+    if group.world == 1:
+        return
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= group.world
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def any_of(flag: bool, group: Group, device: torch.device) -> bool:
+    """Whether the flag is set in any process: all stop together or none does."""
+    if group.world == 1:
+        return flag
+    value = torch.tensor(float(flag), device=device)
+    dist.all_reduce(value)
+    return bool(value > 0)
+
+
+def mean_of(values: Tensor, group: Group) -> Tensor:
+    """The mean over the processes."""
+    if group.world > 1:
+        values = values.clone()
+        dist.all_reduce(values)
+        values /= group.world
+    return values

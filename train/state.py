@@ -1,0 +1,64 @@
+"""A training run at rest: the folder it lives in, the state it goes on from, the checkpoint it gives."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from retarget.model.errors import RetargetError
+
+STATE = "state.pt"
+CHECKPOINT = "checkpoint.safetensors"
+OPTIONS = "options.yaml"
+LOG = "log.jsonl"
+SAMPLES = "samples"
+
+
+class TrainingError(RetargetError, RuntimeError):
+    """Training cannot go on."""
+
+    exit_code = 1
+
+
+def save_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Writes everything a run goes on from: tensors and plain values. Whole or not at all.
+
+    Raises:
+        TrainingError: it cannot be written; what was there before is still there.
+    """
+    path = folder / STATE
+    beside = path.with_suffix(".part")
+    try:
+        torch.save(dict(state), beside)
+        os.replace(beside, path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        beside.unlink(missing_ok=True)
+        reason = " ".join(str(error).split())
+        raise TrainingError(f"{path}: cannot be written ({reason}); the state before it is kept") from error
+
+
+def load_state(folder: Path, *, learning_hash: str) -> dict[str, Any]:
+    """The state of a run to go on from, on the CPU.
+
+    Raises:
+        RetargetError: there is none, it is damaged, or it was made with options that learn something else.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        raise RetargetError(f"{path} does not exist; there is nothing to resume, leave out --resume")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        theirs = state["learning_hash"]
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, OSError) as error:
+        raise RetargetError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); start anew") from error
+    if theirs != learning_hash:
+        raise RetargetError(
+            f"{path} was made with other options (compare {folder / OPTIONS}); resume with those, or start anew "
+            "in another folder"
+        )
+    return state
