@@ -1,67 +1,347 @@
-"""`retarget-train`: for now, the fit of the geometry model from clips."""
+"""`retarget-train`: from a folder of clips and photos to a checkpoint, and how good it is."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from retarget.model.checkpoint import save_checkpoint
+import yaml
+
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
 from retarget.model.crop_spec import CropSpec
+from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
 from retarget.model.generator import Generator, GeneratorConfig
-from retarget.pipeline.expression import AU_SOURCE, canonical_face
+from retarget.model.geometry import GeometryModel
+from retarget.pipeline.expression import canonical_face
+from retarget.pipeline.terminal import bars, parser, run_command
 from retarget.pipeline.track import mesh_triangles
 
-from .fit_geometry import (
-    RESPONSE_GAIN,
-    cross_validated,
-    differences,
-    explained,
-    fit_weight,
-    geometry_model,
-    mirror_pairs,
-)
-from .prepare import measure_clips
+from .dataset import open_dataset
+from .options import TrainOptions, load_options, recipes
+
+DESCRIPTION = """\
+Train and measure networks for `retarget`.
+
+  retarget-train prepare clips/ photos/ -o data            faces -> aligned crops, action units, landmarks
+  retarget-train fit-geometry data -o geometry.safetensors how action units move a face, in closed form
+  retarget-train run default --data data -o runs/mine      the GAN (or paper, ganimation, a YAML of your own)
+  retarget-train evaluate runs/mine/checkpoint.safetensors data -o report
+  retarget-train export runs/mine/checkpoint.safetensors -o mine.safetensors
+
+The result works at once: retarget --checkpoint mine.safetensors -s video.mp4 -d clip.mp4
+`retarget-train COMMAND --help` explains each.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
-    parser = argparse.ArgumentParser(prog="retarget-train", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    fit = commands.add_parser("fit-geometry", help="clips of people -> a checkpoint that moves pixels")
-    fit.add_argument("clips", type=Path, nargs="+", help="one person each; the name before `--` is the person's")
-    fit.add_argument("-o", "--output", type=Path, required=True, help="the checkpoint, .safetensors")
-    fit.add_argument("--frames-per-clip", type=int, default=120, metavar="N")
-    arguments = parser.parse_args(argv)
-    try:
-        return _fit_geometry(arguments.clips, arguments.output, arguments.frames_per_clip)
-    except RetargetError as error:
-        print(f"retarget-train: {error}", file=sys.stderr)
-        return error.exit_code
+    given = list(sys.argv[1:] if argv is None else argv)
+    flags = parser("retarget-train", DESCRIPTION)
+    commands = flags.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_prepare, _add_fit, _add_run, _add_evaluate, _add_export):
+        add(commands)
+    arguments = flags.parse_args(given)
+    command: Callable[[argparse.Namespace], int] = arguments.do
+    return run_command("retarget-train", lambda: command(arguments))
 
 
-def _fit_geometry(clips: Sequence[Path], output: Path, frames_per_clip: int) -> int:
-    table, skipped = measure_clips(clips, frames_per_clip=frames_per_clip)
-    for line in skipped:
-        print(f"skipped {line}", file=sys.stderr)
-    rows, mirror = differences(table), mirror_pairs(canonical_face())
-    weight = fit_weight(rows, mirror)
-    scores = {
-        "people": len(set(table.identity.tolist())),
-        "frames": len(table),
-        "rows": len(rows.identity),
-        "response_gain": RESPONSE_GAIN,
-        "r2_fit": round(explained(rows, weight), 4),
-        "r2_unseen_people": round(cross_validated(rows, mirror), 4),
-    }
-    geometry = geometry_model(weight, canonical_face(), mesh_triangles())
-    generator = Generator(GeneratorConfig(width=0), geometry)
-    save_checkpoint(
-        output, generator, crop=CropSpec(), au_source=AU_SOURCE, provenance={"command": "fit-geometry", **scores}
+# prepare -----------------------------------------------------------------------------------------------
+
+
+def _add_prepare(commands: Any) -> None:
+    flags = commands.add_parser(
+        "prepare",
+        help="videos, picture folders and lists -> a dataset folder",
+        description="Find and measure faces, with the pipeline's own tracker and crop. What was done is not done "
+        "again, so a run that was stopped goes on. Look at DATASET/sheet.png afterwards.",
     )
-    print(f"{output}: " + ", ".join(f"{name} {value}" for name, value in scores.items()))
+    flags.add_argument(
+        "inputs", type=Path, nargs="+", metavar="INPUT",
+        help="video, picture, folder, .txt list, or .csv with columns file[, identity, clip, split]; without "
+        "identity a file's name up to `--` is the person's",
+    )  # fmt: skip
+    flags.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET")
+    flags.add_argument("--frames-per-clip", type=int, default=120, metavar="N", help="evenly spread (default 120)")
+    flags.add_argument("--crop-px", type=int, default=CropSpec.size_px, metavar="PX", help="default %(default)s")
+    flags.add_argument("--min-face", type=int, metavar="PX", help="smallest face (default 6%% of the height)")
+    flags.add_argument(
+        "--eval-fraction", type=float, default=0.1, metavar="X",
+        help="of the people, set aside for evaluation where a list does not say (default %(default)s)",
+    )  # fmt: skip
+    flags.add_argument(
+        "--openface", type=Path, action="append", default=[], metavar="CSV|FOLDER",
+        help="action units from OpenFace's CSV files in place of our own",
+    )  # fmt: skip
+    flags.add_argument("--jobs", type=int, default=0, metavar="N", help="processes (default one a core)")
+    flags.add_argument("-q", "--quiet", action="store_true")
+    flags.set_defaults(do=_prepare)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from .prepare import PrepareOptions, prepare_dataset
+
+    options = PrepareOptions(
+        crop=CropSpec(size_px=arguments.crop_px),
+        frames_per_clip=arguments.frames_per_clip,
+        min_face_px=arguments.min_face,
+        jobs=arguments.jobs,
+        eval_fraction=arguments.eval_fraction,
+        openface=tuple(arguments.openface),
+    )
+    progress = bars(quiet=arguments.quiet, unit="input")
+    report = prepare_dataset(arguments.inputs, arguments.output, options, progress=progress)
+    if not arguments.quiet:
+        print(
+            f"{report.folder}: {report.crops} crops of {report.train_identities} people to train on and "
+            f"{report.eval_identities} to evaluate on, {report.usable} without a flag"
+        )
+        print("  flagged: " + (", ".join(f"{name} {n}" for name, n in report.flags.items() if n) or "none"))
+        if report.skipped:
+            print(
+                f"  skipped: {len(report.skipped)} inputs, wholly or in part; see {report.folder / 'skipped.csv'}"
+            )
+        print(f"  look at {report.folder / 'sheet.png'}")
+    return 0
+
+
+# fit-geometry ------------------------------------------------------------------------------------------
+
+
+def _add_fit(commands: Any) -> None:
+    flags = commands.add_parser(
+        "fit-geometry",
+        help="dataset -> a checkpoint that moves pixels",
+        description="Fit how landmarks move with action units, in closed form, on the dataset's clips, and say "
+        "how well it holds for people it has not seen. Then measure what the edits really do, and correct for it.",
+    )
+    flags.add_argument("dataset", type=Path, metavar="DATASET")
+    flags.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.safetensors")
+    flags.add_argument(
+        "--rounds", type=int, default=3, metavar="N",
+        help="of correction by measured edits, about a minute each; 0: none, W times a constant (default 3)",
+    )  # fmt: skip
+    flags.set_defaults(do=_fit_geometry)
+
+
+def _fit_geometry(arguments: argparse.Namespace) -> int:
+    from .calibrate import calibrated
+    from .fit_geometry import fit_dataset, geometry_model
+    from .prepare import CropMeter
+
+    dataset = open_dataset(arguments.dataset)
+    fit = fit_dataset(dataset, canonical_face())
+    print(f"fitted to {fit.frames} frames of {fit.people} people: R2 {fit.r2_fit:.3f}")
+    print(fit.table())
+    geometry = geometry_model(fit.weight, canonical_face(), mesh_triangles())
+    provenance: dict[str, Any] = {"command": "fit-geometry", **fit.scores()}
+    if arguments.rounds:
+        with CropMeter() as meter:
+            geometry, history = calibrated(geometry, dataset, meter, rounds=arguments.rounds)
+        for number, done in enumerate(history):
+            print(
+                f"round {number}: distance to the asked expression {done.distance_ratio:.3f} of doing nothing, "
+                f"slope {done.slope:.2f} ({done.faces} faces of people held out)"
+            )
+        provenance["calibration"] = [vars(done) for done in history]
+    provenance["data"] = {
+        "name": dataset.folder.name,
+        "identities": [dataset.identities[i] for i in sorted(set(dataset.identity[~dataset.is_eval].tolist()))],
+    }
+    config = GeneratorConfig(width=0, crop_px=dataset.crop.size_px)
+    _save(arguments.output, Generator(config, geometry), dataset.crop, dataset.au_source, provenance)
+    print(f"{arguments.output}: written")
+    return 0
+
+
+def _save(path: Path, generator: Generator, crop: CropSpec, au_source: str, provenance: Mapping[str, Any]) -> None:
+    from retarget.model.checkpoint import save_checkpoint
+
+    save_checkpoint(path, generator, crop=crop, au_source=au_source, provenance=provenance)
+
+
+# run ---------------------------------------------------------------------------------------------------
+
+
+def _add_run(commands: Any) -> None:
+    flags = commands.add_parser(
+        "run",
+        help="train a network",
+        description="Train a network. CONFIG is a recipe's name "
+        f"({', '.join(recipes())}) or a YAML file, which may begin with `base: RECIPE`. Several GPUs: torchrun "
+        "--nproc-per-node N -m retarget.train.cli run ...",
+    )
+    flags.add_argument("config", metavar="CONFIG")
+    flags.add_argument("--data", type=Path, metavar="DATASET", help="folder that `prepare` made")
+    flags.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="default runs/CONFIG")
+    flags.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="such as generator.width=16; may be repeated",
+    )
+    flags.add_argument("--print", action="store_true", help="print all options with their values, and stop")
+    flags.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    flags.add_argument("--max-minutes", type=float, default=math.inf, metavar="X", help="then save and stop")
+    flags.add_argument(
+        "--geometry", type=Path, metavar="FILE", help="checkpoint whose geometry model is used (default: built in)"
+    )
+    flags.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default auto)")
+    flags.add_argument("-q", "--quiet", action="store_true")
+    flags.set_defaults(do=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    options = load_options(arguments.config, arguments.set)
+    if arguments.print:
+        print(yaml.safe_dump(options.model_dump(), sort_keys=False), end="")
+        return 0
+    if arguments.data is None:
+        raise RetargetError("run needs --data DATASET; make one with `retarget-train prepare`")
+    return _train(options, arguments)
+
+
+def _train(options: TrainOptions, arguments: argparse.Namespace) -> int:
+    from .loop import train
+
+    result = train(
+        options,
+        open_dataset(arguments.data),
+        arguments.output or Path("runs") / Path(arguments.config).stem,
+        geometry=geometry_of(arguments.geometry or default_checkpoint_path()),
+        device=arguments.device,
+        resume=arguments.resume,
+        max_minutes=arguments.max_minutes,
+        quiet=arguments.quiet,
+    )
+    if not arguments.quiet:
+        print(f"{result.checkpoint}: {result.end} after {result.step} steps; {result.seconds / 60:.1f} minutes")
+    return 143 if result.end == "terminated" else 0
+
+
+def geometry_of(path: Path) -> GeometryModel:
+    """The geometry model of a checkpoint.
+
+    Raises:
+        RetargetError: it has none.
+    """
+    generator = load_checkpoint(path).build_editor().generator
+    if not isinstance(generator, Generator) or generator.geometry is None:
+        raise RetargetError(f"{path}: has no geometry model; name a checkpoint of `retarget-train fit-geometry`")
+    return generator.geometry
+
+
+# evaluate ----------------------------------------------------------------------------------------------
+
+
+def _add_evaluate(commands: Any) -> None:
+    flags = commands.add_parser(
+        "evaluate",
+        help="how good checkpoints are, side by side",
+        description="Measure checkpoints on people they were not trained on: the paper's Tables 1 and 3, what was "
+        "asked against what came out, true frames, sharpness, cost; pictures to look at. Beside them: doing "
+        "nothing, and the geometry's warp alone.",
+    )
+    flags.add_argument(
+        "checkpoints",
+        nargs="+",
+        metavar="[LABEL=]CHECKPOINT",
+        help="`default` is the one that comes with the package",
+    )
+    flags.add_argument("dataset", type=Path, metavar="DATASET")
+    flags.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
+    flags.add_argument("--split", choices=("eval", "train"), default="eval", help="whose faces (default eval)")
+    flags.add_argument("--faces", type=int, default=60, metavar="N", help="edited faces (default %(default)s)")
+    flags.add_argument(
+        "--targets", type=int, default=3, metavar="N", help="expressions each (default %(default)s)"
+    )
+    flags.add_argument("--pairs", type=int, default=60, metavar="N", help="true frame pairs (default %(default)s)")
+    flags.add_argument(
+        "--sweep-faces", type=int, default=5, metavar="N", help="of the grids (default %(default)s)"
+    )
+    flags.add_argument(
+        "--clips", type=Path, nargs="+", default=[], metavar="CLIP", help="also whole clips, through the main job"
+    )
+    flags.add_argument("--seed", type=int, default=0)
+    flags.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default cpu)")
+    flags.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation there")
+    flags.add_argument("-q", "--quiet", action="store_true")
+    flags.set_defaults(do=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from .evaluate import EvaluateOptions, evaluate
+    from .evaluation_report import TABLES_FILE
+
+    checkpoints: dict[str, Path] = {}
+    for text in arguments.checkpoints:
+        label, path = _labelled(text)
+        if label in checkpoints:
+            raise RetargetError(f"{text}: {label} is named twice; write LABEL=CHECKPOINT with another label")
+        checkpoints[label] = path
+    options = EvaluateOptions(
+        split=arguments.split,
+        faces=arguments.faces,
+        targets=arguments.targets,
+        pairs=arguments.pairs,
+        sweep_faces=arguments.sweep_faces,
+        clips=tuple(arguments.clips),
+        seed=arguments.seed,
+        device=arguments.device,
+        overwrite=arguments.overwrite,
+    )
+    progress = bars(quiet=arguments.quiet, unit="face")
+    evaluate(checkpoints, open_dataset(arguments.dataset), arguments.output, options, progress=progress)
+    if not arguments.quiet:
+        print((arguments.output / TABLES_FILE).read_text(encoding="utf-8"))
+    return 0
+
+
+def _labelled(text: str) -> tuple[str, Path]:
+    """label and file of `LABEL=FILE`, `FILE`, or `default`; a run's checkpoint is called after its folder."""
+    label, equals, name = text.partition("=")
+    path = Path(name if equals else text)
+    if str(path) == "default":
+        return (label if equals else "default"), default_checkpoint_path()
+    return (label if equals else path.parent.name if path.stem == "checkpoint" else path.stem), path
+
+
+# export ------------------------------------------------------------------------------------------------
+
+
+def _add_export(commands: Any) -> None:
+    flags = commands.add_parser(
+        "export",
+        help="checkpoint -> half the size, for the pipeline",
+        description="Write a checkpoint in half precision; the geometry stays exact.",
+    )
+    flags.add_argument("checkpoint", type=Path)
+    flags.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.safetensors")
+    flags.add_argument("--overwrite", action="store_true")
+    flags.set_defaults(do=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from .loop import save_editor
+
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    if arguments.output.exists() and not arguments.overwrite:
+        raise RetargetError(f"{arguments.output}: exists already; name another file or use --overwrite")
+    editor: Editor = checkpoint.build_editor()
+    save_editor(
+        arguments.output,
+        editor,
+        crop=checkpoint.crop,
+        au_source=checkpoint.au_source,
+        provenance=checkpoint.provenance,
+        precision="fp16",
+    )
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 2**20:.1f} MiB")
     return 0
 
 

@@ -77,7 +77,7 @@ def train(
     """
     where = _device(device)
     with joined(where) as group:
-        run = _Run.build(options, dataset, folder, geometry, where, group)
+        run = Run.build(options, dataset, folder, geometry, where, group)
         run.prepare_folder(resume=resume)
         started = time.monotonic()
         with _until(max_minutes) as stop, contextlib.closing(run.batches()) as batches:
@@ -94,7 +94,7 @@ def train(
 
 
 @dataclass
-class _Run:
+class Run:
     """Everything a run holds in memory."""
 
     options: TrainOptions
@@ -127,7 +127,7 @@ class _Run:
         geometry: GeometryModel,
         device: torch.device,
         group: Group,
-    ) -> _Run:
+    ) -> Run:
         torch.manual_seed(options.seed)
         crop = _fitting_crop(options, dataset)
         source = BatchSource(
