@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fractions import Fraction
 from importlib import resources
 from types import TracebackType
 from typing import Any, Self
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from .color import sample_rgb
 from .crop import chain
 from .expression import HeadPose, head_pose, measure
-from .records import LANDMARKS, Face, Frame, TrackedFrame, VideoInfo
+from .records import LANDMARKS, Color, Face, Frame, PixelFormat, TrackedFrame, VideoInfo
 from .video import proxy
 
 WINDOW_PX = 256
@@ -51,6 +52,8 @@ TILE_OVERLAP = 0.36
 
 LOOKAHEAD_FRAMES = 2
 """Frames whose landmarks are looked for at a time."""
+
+_RGB = PixelFormat("gbrp", "rgb", 8)
 
 
 @dataclass(frozen=True)
@@ -190,35 +193,107 @@ class _Graphs:
         self.detector.close()
 
 
-class FaceTracker:
-    """Finds and follows the faces of one video; a context manager that owns mediapipe's graphs.
+class Landmarker:
+    """mediapipe's graphs and the threads that run them; a context manager.
 
-    The landmarker works on one core, so `LOOKAHEAD_FRAMES` frames are in work at a time, each looking where the
-    faces were that many frames before. That is so on every machine, so the result does not depend on its cores.
+    Loading takes most of a second, so whoever looks at many videos or pictures keeps one for all of them.
     """
 
-    def __init__(self, info: VideoInfo, options: TrackOptions | None = None) -> None:
-        self.info = info
-        self.options = options or TrackOptions()
-        self.largest_rejected_px = 0.0
-        """Size of the largest face left out for being too small, for an error message; 0 if none."""
-        self._min_face_px = self.options.min_face(info)
-        self._pool = ThreadPoolExecutor(LOOKAHEAD_FRAMES, thread_name_prefix="track")
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(LOOKAHEAD_FRAMES, thread_name_prefix="track")
         self._graphs: queue.SimpleQueue[_Graphs] = queue.SimpleQueue()
 
     def __enter__(self) -> Self:
         with _quiet_stderr():
-            for graphs in self._pool.map(lambda _: _Graphs.load(), range(LOOKAHEAD_FRAMES)):
+            for graphs in self.pool.map(lambda _: _Graphs.load(), range(LOOKAHEAD_FRAMES)):
                 self._graphs.put(graphs)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self.pool.shutdown(cancel_futures=True)
         with _quiet_stderr():
             while not self._graphs.empty():
                 self._graphs.get().close()
+
+    def landmark(
+        self, rgb: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.float32]] | None:
+        """One call on a window (256, 256, 3) uint8 RGB: landmarks (478, 3) in window pixels, blendshapes' names
+        and scores; None where there is no face."""
+        with self._borrowed() as graphs:
+            result = graphs.landmarker.detect(_picture(rgb))
+        if not result.face_landmarks or not result.face_blendshapes:
+            return None
+        points = np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float64) * WINDOW_PX
+        if points.shape != (LANDMARKS, 3) or not np.isfinite(points).all():
+            return None
+        names = tuple(shape.category_name for shape in result.face_blendshapes[0])
+        return points, names, np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
+
+    def near(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Face | None:
+        """The face at known landmarks (478, 3) of a picture (H, W, 3) uint8 RGB, in its pixels: one landmark
+        call on a window as the tracker places it. None where there is no face, or it is another one."""
+        known = _Seen(np.asarray(landmarks, np.float64), head_pose(landmarks), np.zeros(0, np.float32), ())
+        window = _Window.around(known.center, WINDOW_MARGIN * known.size_px, known.pose.roll_radians)
+        red, green, blue = cv2.split(picture)
+        frame = Frame(0, 0, Fraction(1), (green, blue, red), _RGB)
+        seen = self.see(sample_rgb(frame, Color("rgb", True), window.matrix, (WINDOW_PX, WINDOW_PX)), window)
+        return seen.face(0) if seen is not None and _is_same(seen, known) else None
+
+    def see(self, rgb: NDArray[np.uint8], window: _Window) -> _Seen | None:
+        """What one landmark call on that window's picture finds, in display pixels."""
+        found = self.landmark(rgb)
+        if found is None:
+            return None
+        points, names, scores = found
+        landmarks = window.to_display(points)
+        return _Seen(landmarks, head_pose(landmarks), scores, names)
+
+    def detect(self, tile: NDArray[np.uint8]) -> list[Any]:
+        """mediapipe's detections on a tile (h, w, 3) uint8 RGB, in its pixels."""
+        with self._borrowed() as graphs:
+            return list(graphs.detector.detect(_picture(tile)).detections)
+
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[_Graphs]:
+        graphs = self._graphs.get()
+        try:
+            yield graphs
+        finally:
+            self._graphs.put(graphs)
+
+
+class FaceTracker:
+    """Finds and follows the faces of one video; a context manager that owns mediapipe's graphs, if not given.
+
+    The landmarker works on one core, so `LOOKAHEAD_FRAMES` frames are in work at a time, each looking where the
+    faces were that many frames before. That is so on every machine, so the result does not depend on its cores.
+    """
+
+    def __init__(
+        self, info: VideoInfo, options: TrackOptions | None = None, *, landmarker: Landmarker | None = None
+    ) -> None:
+        """`landmarker`: an entered one that outlives this; None: its own."""
+        self.info = info
+        self.options = options or TrackOptions()
+        self.largest_rejected_px = 0.0
+        """Size of the largest face left out for being too small, for an error message; 0 if none."""
+        self._min_face_px = self.options.min_face(info)
+        self._owns_landmarker = landmarker is None
+        self._landmarker = landmarker or Landmarker()
+
+    def __enter__(self) -> Self:
+        if self._owns_landmarker:
+            self._landmarker.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._owns_landmarker:
+            self._landmarker.__exit__(kind, error, trace)
 
     def track(self, frames: Iterable[tuple[Frame, int]]) -> Iterator[TrackedFrame]:
         """What is seen in each (frame, shot number). Holds `LOOKAHEAD_FRAMES` frames."""
@@ -244,7 +319,7 @@ class FaceTracker:
         for track in shot.tracks:
             last = track.last
             place = (last.center, last.size_px, last.pose.roll_radians)
-            calls.append((track, last, self._pool.submit(self._look, frame, *place)))
+            calls.append((track, last, self._landmarker.pool.submit(self._look, frame, *place)))
         return _Pending(frame, shot, tuple(calls))
 
     def _finish(self, pending: _Pending, *, detect: bool = False) -> TrackedFrame:
@@ -302,27 +377,13 @@ class FaceTracker:
         window = _Window.around(center, WINDOW_MARGIN * size_px, roll_radians)
         window_from_coded = chain(window.matrix, self.info.display_from_coded)
         rgb = sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
-        found = self.landmark(rgb)
-        if found is None:
-            return None
-        points, names, scores = found
-        landmarks = window.to_display(points)
-        return _Seen(landmarks, head_pose(landmarks), scores, names)
+        return self._landmarker.see(rgb, window)
 
     def landmark(
         self, rgb: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.float32]] | None:
-        """One call on a window (256, 256, 3) uint8 RGB: landmarks (478, 3) in window pixels, blendshapes' names
-        and scores; None where there is no face."""
-        with self._borrowed() as graphs:
-            result = graphs.landmarker.detect(_picture(rgb))
-        if not result.face_landmarks or not result.face_blendshapes:
-            return None
-        points = np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float64) * WINDOW_PX
-        if points.shape != (LANDMARKS, 3) or not np.isfinite(points).all():
-            return None
-        names = tuple(shape.category_name for shape in result.face_blendshapes[0])
-        return points, names, np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
+        """See `Landmarker.landmark`."""
+        return self._landmarker.landmark(rgb)
 
     def _boxes(self, frame: Frame) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """(low, high) corners in display pixels of the faces on the whole picture and its tiles, best first."""
@@ -331,7 +392,7 @@ class FaceTracker:
         tiles = list(_tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale))
         found: list[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = []
         for (left, top, _, _), detections in zip(
-            tiles, self._pool.map(lambda tile: self._detections(picture, *tile), tiles), strict=True
+            tiles, self._landmarker.pool.map(lambda tile: self._detections(picture, *tile), tiles), strict=True
         ):
             for detection in detections:
                 box = detection.bounding_box
@@ -348,16 +409,7 @@ class FaceTracker:
     def _detections(self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int) -> list[Any]:
         """mediapipe's detections on a tile, in its pixels."""
         tile = np.ascontiguousarray(picture[top : top + height, left : left + width])
-        with self._borrowed() as graphs:
-            return list(graphs.detector.detect(_picture(tile)).detections)
-
-    @contextlib.contextmanager
-    def _borrowed(self) -> Iterator[_Graphs]:
-        graphs = self._graphs.get()
-        try:
-            yield graphs
-        finally:
-            self._graphs.put(graphs)
+        return self._landmarker.detect(tile)
 
 
 def _picture(rgb: NDArray[np.uint8]) -> Any:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("model", "pipeline", "train")
 MAY_IMPORT = {"model": set(), "pipeline": {"model"}, "train": {"model", "pipeline"}}
 
-PIPELINE_IN_TRAIN = {"prepare.py", "cli.py"}
+PIPELINE_IN_TRAIN = {"prepare.py", "labels.py", "film.py", "cli.py"}
 """Training crops and inference crops come from one code, and the command line hands the rest its names
 and mesh; the rest knows the model alone."""
 ONLY_IN = {"av": {"pipeline/video.py"}, "mediapipe": {"pipeline/track.py"}}
@@ -20,7 +20,7 @@ TORCH_IN_PIPELINE = {"render.py"}
 DATA = {
     "model": ("py.typed", "default.safetensors"),
     "pipeline": ("py.typed", "face_landmarker.task", "canonical_face.npy"),
-    "train": ("py.typed",),
+    "train": ("py.typed", "recipes.yaml"),
 }
 
 

@@ -12,6 +12,7 @@ from retarget.pipeline.track import (
     SMALLEST_FACE_IN_TILE,
     TILE_OVERLAP,
     FaceTracker,
+    Landmarker,
     TrackOptions,
     _is_same,
     _overlap,
@@ -296,3 +297,21 @@ def test_two_pasted_faces_are_two(large: Face, astronaut: Any, find_faces: Any) 
 
 def test_a_picture_without_a_face_has_none(find_faces: Any) -> None:
     assert find_faces(np.full((240, 320, 3), 128, np.uint8)) == ()
+
+
+def test_one_landmarker_serves_many_pictures_and_looks_where_it_is_told(
+    large: Face, astronaut: Any, make_info: Any, formats: Any
+) -> None:
+    with Landmarker() as landmarker:
+        for picture in (astronaut, np.ascontiguousarray(astronaut[:400, :480])):
+            info = make_info(picture.shape[1], picture.shape[0], "gbrp")
+            with FaceTracker(info, landmarker=landmarker) as tracker:
+                (found,) = tracker.track([(as_frame(picture, formats), 0)])
+            assert len(found.faces) == 1
+        near = landmarker.near(astronaut, large.landmarks + 5)
+        assert near is not None
+        misfit = np.linalg.norm((near.landmarks - large.landmarks)[:, :2], axis=1)
+        assert misfit.mean() < 0.01 * large.size_px
+        np.testing.assert_allclose(near.action_units, large.action_units, atol=0.1)
+        assert landmarker.near(astronaut, large.landmarks * 0.3) is None, "a face of another size is another"
+        assert landmarker.near(np.full_like(astronaut, 90), large.landmarks) is None

@@ -1,0 +1,37 @@
+"""Options are refused early, and every face is measured once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retarget.train import bench
+from retarget.train.bench import EvaluateOptions, EvaluationError, open_tools
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"split": "test"}, "split 'test' is unknown; use eval or train"),
+        ({"faces": 0}, "faces is 0; use a whole number from 1"),
+        ({"pairs": -1}, "pairs is -1; use a whole number from 0"),
+        ({"pose_degrees": 0.0}, "pose_degrees is 0.0; use a number above 0"),
+        ({"film_seconds": float("nan")}, "film_seconds is nan; use a number above 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        EvaluateOptions(**fields)
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "find_identity_network", lambda: None)
+    monkeypatch.setattr(bench, "find_inception_network", lambda: "not measured: no weights")
+    with open_tools() as tools:
+        assert tools.identity is None
+        assert tools.inception is None
+        assert tools.missing["ACD"] == "not measured: install retarget[evaluate]"
+        assert tools.missing["IS"] == "not measured: no weights"
+        assert tools.meter.measure(np.zeros((64, 64, 3), np.uint8), np.full((478, 3), 32, np.float32)) is None

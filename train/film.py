@@ -1,0 +1,222 @@
+"""Whole clips through the main job, tracked again: what a user gets, frame by frame.
+
+Unlike the measurements on crops, this includes tracking, smoothing, neutrals, blending and encoding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retarget.model import action_units
+from retarget.model.errors import RetargetError
+from retarget.model.geometry import LEFT_IRIS, RIGHT_IRIS
+from retarget.pipeline.analysis import FaceSelection
+from retarget.pipeline.clips import analyse_clip, no_face
+from retarget.pipeline.clock import Clock
+from retarget.pipeline.expression import head_pose
+from retarget.pipeline.options import Progress, RetargetOptions, no_progress
+from retarget.pipeline.run import retarget_video
+from retarget.pipeline.video import EncodeOptions, open_video
+
+from .metrics import response, second_difference
+from .scores import FilmScores
+
+SMALLEST_REQUEST_FRAMES = 5
+"""A film with fewer frames that ask for something says nothing."""
+
+_SKIN = [i for i in range(478) if i not in (*LEFT_IRIS, *RIGHT_IRIS)]
+"""Gaze jumps by nature and is not edited."""
+
+
+@dataclass(frozen=True)
+class FilmPair:
+    """A clip to change and the clip whose expression it takes on."""
+
+    source: Path
+    driver: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions:
+    """How films are made and judged."""
+
+    seconds: float = 3.0
+    """Length from the start of each clip."""
+    min_request: float = 0.3
+    """Frames that ask for less (l2 norm) do not count."""
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedFace:
+    """The largest face of a clip's first shot."""
+
+    seconds: NDArray[np.float64]
+    """(n,) from the clip's first frame."""
+    action_units: NDArray[np.float32]
+    """(n, C)"""
+    canonical: NDArray[np.float64]
+    """(n, 468, 2) skin landmarks in the canonical frame: without head motion and position."""
+
+    def at(self, seconds: NDArray[np.float64]) -> TrackedFace:
+        """Resampled, linearly, at those of the moments that lie within its own."""
+        inside = seconds[(seconds >= self.seconds[0] - 1e-6) & (seconds <= self.seconds[-1] + 1e-6)]
+        return TrackedFace(
+            inside, _resampled(self.action_units, self, inside), _resampled(self.canonical, self, inside)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FilmOutcome:
+    """One film, measured."""
+
+    requested: NDArray[np.float64]
+    """(n, k) relative action units, frames above the threshold, units that were asked to move."""
+    achieved: NDArray[np.float64]
+    """(n, k) output's expression minus the performance's own."""
+    temporal: float
+    temporal_source: float
+
+    @property
+    def ed_ratio(self) -> float:
+        """Mean distance to what was asked, over the mean of what was asked."""
+        missed = np.linalg.norm(self.achieved - self.requested, axis=1).mean()
+        return float(missed / np.linalg.norm(self.requested, axis=1).mean())
+
+
+def film_pairs(clips: Sequence[Path], count: int) -> list[FilmPair]:
+    """Each clip driven by the one a third of the list further on, up to `count`; nobody drives themselves."""
+    step = max(1, len(clips) // 3)
+    pairs = [FilmPair(clip, clips[(i + step) % len(clips)]) for i, clip in enumerate(clips)]
+    return [pair for pair in pairs if pair.source != pair.driver][:count]
+
+
+@dataclass
+class FilmMeter:
+    """Runs pairs of clips through the main job with one checkpoint after another; remembers tracked inputs."""
+
+    pairs: Sequence[FilmPair]
+    options: FilmOptions = field(default_factory=FilmOptions)
+    _tracked: dict[Path, TrackedFace] = field(default_factory=dict, init=False)
+
+    def measure(self, checkpoint: Path, *, progress: Progress[Any] = no_progress) -> FilmScores:
+        """Scores over all pairs; a pair that cannot be filmed or tracked is named in `skipped`."""
+        outcomes, skipped = [], []
+        with tempfile.TemporaryDirectory(prefix="retarget-films-") as folder:
+            for pair in progress(self.pairs, "films", len(self.pairs)):
+                try:
+                    outcomes.append(self._film(pair, checkpoint, Path(folder) / "film.mkv"))
+                except RetargetError as error:
+                    skipped.append(str(error))
+        return film_scores(outcomes, skipped)
+
+    def _film(self, pair: FilmPair, checkpoint: Path, output: Path) -> FilmOutcome:
+        options = RetargetOptions(
+            checkpoint=checkpoint,
+            trim_end=self.options.seconds,
+            overwrite=True,
+            device=self.options.device,
+            encode=EncodeOptions(codec="h264", crf=14, preset="veryfast"),
+        )
+        report = retarget_video(pair.source, pair.driver, output, options)
+        face = next((face for face in report.details["faces"] if face["shot"] == 0), None)
+        if face is None:
+            raise RetargetError(f"{pair.source}: no face in its first shot; use a clip that begins with one")
+        result = track_first_face(output, trim_end=None)
+        source, driver = (self._input(path) for path in (pair.source, pair.driver))
+        requested, achieved = changes(face, result, min_request=self.options.min_request)
+        if len(requested) < SMALLEST_REQUEST_FRAMES:
+            raise RetargetError(
+                f"{pair.source}: {pair.driver.name} asks for a change in {len(requested)} frames only; pair it "
+                "with a livelier clip"
+            )
+        shake = second_difference(result.canonical, result.seconds)
+        return FilmOutcome(
+            requested, achieved, shake / _shake(driver, result.seconds), shake / _shake(source, result.seconds)
+        )
+
+    def _input(self, path: Path) -> TrackedFace:
+        if path not in self._tracked:
+            self._tracked[path] = track_first_face(path, trim_end=self.options.seconds)
+        return self._tracked[path]
+
+
+def film_scores(outcomes: Sequence[FilmOutcome], skipped: Sequence[str] = ()) -> FilmScores:
+    """The scores of several films together."""
+    nothing = np.zeros(0)
+    return FilmScores(
+        films=len(outcomes),
+        frames=sum(len(outcome.requested) for outcome in outcomes),
+        ed_ratio=float(np.mean([outcome.ed_ratio for outcome in outcomes])) if outcomes else float("nan"),
+        response=response(
+            np.concatenate([nothing, *(outcome.requested.ravel() for outcome in outcomes)]),
+            np.concatenate([nothing, *(outcome.achieved.ravel() for outcome in outcomes)]),
+        ),
+        temporal=_median([outcome.temporal for outcome in outcomes]),
+        temporal_source=_median([outcome.temporal_source for outcome in outcomes]),
+        skipped=tuple(skipped),
+    )
+
+
+def changes(
+    face: dict[str, Any], result: TrackedFace, *, min_request: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(requested, achieved), each (n, k): the frames that ask for more than `min_request`, seen before and after.
+
+    Args:
+        face: a face of the job's report: `seconds`, and per action unit `v_rel` (asked) and `own` (before).
+    """
+    names = list(face["v_rel"])
+    columns = [action_units.NAMES.index(name) for name in names]
+    seconds = np.array(face["seconds"], np.float64)
+    asked = np.array([face["v_rel"][name] for name in names], np.float64).T.reshape(len(seconds), -1)
+    own = np.array([face["own"][name] for name in names], np.float64).T.reshape(len(seconds), -1)
+    nearest = np.abs(result.seconds[None] - seconds[:, None]).argmin(1)
+    seen = np.abs(result.seconds[nearest] - seconds) < 1e-3  # the report rounds to a tenth of that
+    counts = seen & (np.linalg.norm(asked, axis=1) > min_request)
+    after = result.action_units[nearest][:, columns].astype(np.float64)
+    return asked[counts], (after - own)[counts]
+
+
+def track_first_face(path: Path, *, trim_end: float | None) -> TrackedFace:
+    """The largest face of the first shot, up to `trim_end` seconds.
+
+    Raises:
+        RetargetError: the clip cannot be read or shows no face there.
+    """
+    options = RetargetOptions(trim_end=trim_end)
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(open_video(path, trim_end=trim_end))
+        analysis, rejected = analyse_clip(stack, reader, options, clock=Clock(), label="track")
+        tracks = [track for track, _ in analysis.select(FaceSelection()) if track.shot == 0]
+        if not tracks:
+            raise no_face(path, rejected, options)
+        track = tracks[0]
+        points = [analysis.landmarks(track, i) for i in range(len(track.frames))]
+        canonical = np.stack([head_pose(p).canonical(p)[_SKIN, :2] for p in points])
+        return TrackedFace(track.seconds, track.action_units, canonical)
+
+
+def _shake(face: TrackedFace, seconds: NDArray[np.float64]) -> float:
+    """Its second difference at the output's rate, so that clips of different rates can be compared."""
+    resampled = face.at(seconds)
+    return second_difference(resampled.canonical, resampled.seconds)
+
+
+def _resampled(values: NDArray[Any], face: TrackedFace, seconds: NDArray[np.float64]) -> NDArray[Any]:
+    flat = values.reshape(len(values), -1)
+    columns = [np.interp(seconds, face.seconds, column) for column in flat.T]
+    return np.stack(columns, 1).reshape(len(seconds), *values.shape[1:])
+
+
+def _median(values: Sequence[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.median(finite)) if finite else float("nan")

@@ -1,0 +1,65 @@
+"""Who a face is, as a number: the recognition network the paper measured ACD with.
+
+That is dlib's, as the `face_recognition` project packs it (128 numbers a face; two pictures of one person are
+usually nearer than 0.6). Both come with `pip install retarget[evaluate]`; nothing is downloaded at run time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOT_INSTALLED = "not measured: install retarget[evaluate]"
+"""What a report says where there is no recognition network."""
+
+FIVE_POINTS = (263, 362, 33, 133, 2)
+"""Mesh points in the order of dlib's five: outer and inner corner of the subject's left eye, of the right one, and
+the base of the nose. They place the face in the network's 150 px picture."""
+
+_WEIGHTS = "models/dlib_face_recognition_resnet_model_v1.dat"
+
+
+class IdentityNetwork:
+    """Pictures of faces -> descriptors whose l2 distance tells people apart."""
+
+    def __init__(self, weights: Path) -> None:
+        self._dlib: Any = importlib.import_module("dlib")
+        self._network = self._dlib.face_recognition_model_v1(str(weights))
+
+    def describe(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(128,) descriptor of the face at `landmarks` (478, >= 2) px, corner-based, in a uint8 RGB picture."""
+        corners = np.round(landmarks[list(FIVE_POINTS), :2] - 0.5).astype(int)  # dlib counts from pixel centres
+        points = [self._dlib.point(int(x), int(y)) for x, y in corners]
+        (left, top), (right, bottom) = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+        box = self._dlib.rectangle(int(left), int(top), int(right), int(bottom))
+        face = self._dlib.full_object_detection(box, points)
+        found = self._network.compute_face_descriptor(np.ascontiguousarray(picture), face)
+        return np.array(found, np.float64)
+
+
+def find_identity_network() -> IdentityNetwork | None:
+    """The recognition network, or None where its packages are not installed."""
+    weights = _weights()
+    if weights is None or importlib.util.find_spec("dlib") is None:
+        return None
+    return IdentityNetwork(weights)
+
+
+def content_distance(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """l2 distance of two descriptors; the mean over edits is the paper's ACD."""
+    return float(np.linalg.norm(np.asarray(one, np.float64) - other))
+
+
+def _weights() -> Path | None:
+    """The network's file. Its package is looked up and never imported: importing it needs pkg_resources, which
+    newer setuptools no longer have."""
+    spec = importlib.util.find_spec("face_recognition_models")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (path := Path(folder) / _WEIGHTS).is_file():
+            return path
+    return None
