@@ -157,6 +157,8 @@ class VideoInfo:
     audio_streams: int = 0
     is_still: bool = False
     """A single picture, shown for as long as asked."""
+    start_timecode: str = ""
+    """Timecode of the file's first frame, as written in it; empty if it has none."""
 
     @property
     def display_width(self) -> int:

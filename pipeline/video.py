@@ -838,7 +838,14 @@ def _file_info(path: Path, decoding: _Decoding, first: _Picture) -> VideoInfo:
         codec_name=codec,
         audio_streams=len(container.streams.audio),
         is_still=is_still,
+        start_timecode=_start_timecode(container, stream),
     )
+
+
+def _start_timecode(container: InputContainer, video: VideoStream) -> str:
+    """Of the picture where it has one, else of the file (MXF) or its timecode track; as written, or empty."""
+    said = (described.metadata.get("timecode") for described in (video, container, *container.streams))
+    return next((timecode for timecode in said if timecode), "")
 
 
 def _hdr_parameters(native: VideoFrame) -> str:
@@ -890,6 +897,9 @@ class EncodeOptions:
     """FFmpeg's name; None: the source's where the encoder has it, else the nearest that keeps most."""
     profile: str | None = None
     """The encoder's profile; None: for prores "hq", or "4444" for 4:4:4; otherwise its own choice."""
+    threads: int = 0
+    """Of a film's encoder; 0: by the machine's cores. With frame threads (x264, x265) the bytes of the output
+    depend on it, the quality hardly."""
 
 
 _DEFAULT_OPTIONS: dict[str, dict[str, str]] = {
@@ -916,21 +926,63 @@ def create_video(
     info = like if isinstance(like, VideoInfo) else like.info
     reader = like if isinstance(like, VideoReader) else None
     pattern = parse_pattern(path)
-    suffix = path.suffix.lower()
-    if suffix in _PICTURE_ENCODER_BY_SUFFIX:
+    if _checked_suffix(path) in _PICTURE_ENCODER_BY_SUFFIX:
         return _create_pictures(path, pattern, info, reader, options, overwrite=overwrite)
-    if suffix not in _MUXER_BY_SUFFIX:
-        raise OptionError(
-            f"{path}: cannot write {suffix or 'a file without suffix'}; use .mp4, .mov, .m4v or .mkv, "
-            "or an image sequence such as name.%04d.png or name.%04d.tif"
-        )
-    if pattern is not None:
-        raise OptionError(f"{path}: a frame number makes no sense in a {suffix} file; name it without")
     check_output(path, inputs={info.path: "the source itself"}, overwrite=overwrite)
     encoding = _encoding(path, info, options)
     if reader is not None and reader.hdr_parameters:
         encoding = _with_hdr(encoding, reader.hdr_parameters)
     return VideoWriter(path, _FilmPlan(path, info, reader.span if reader else None, encoding))
+
+
+def check_encode_options(path: str | Path, options: EncodeOptions) -> None:
+    """Refuses what no source whatever could be written as, without a source: suffix, encoder and its options.
+
+    Raises:
+        OptionError: as `create_video` does.
+    """
+    path = Path(path)
+    rgb = path.suffix.lower() in _PICTURE_ENCODER_BY_SUFFIX
+    color = Color("rgb" if rgb else "bt709", full_range=rgb)
+    info = VideoInfo(
+        path=path.with_name(f"source of {path.name}"),
+        width=1920,
+        height=1080,
+        pixel_format=planar_format("rgb24" if rgb else "yuv420p"),
+        native_format_name="yuv420p",
+        color=color,
+        time_base=Fraction(1, 25),
+        frame_rate=Fraction(25),
+        start_seconds=0.0,
+        duration_seconds_from_header=0.0,
+        frame_count_from_header=0,
+    )
+    _checked_suffix(path)
+    if rgb:
+        _check_picture_options(path, options)
+        _choose_picture_format(path, info, options)
+    else:
+        _encoding(path, info, options)
+
+
+def _checked_suffix(path: Path) -> str:
+    """The suffix, in lower case, of a file that can be written."""
+    suffix = path.suffix.lower()
+    if suffix in _PICTURE_ENCODER_BY_SUFFIX:
+        return suffix
+    if suffix not in _MUXER_BY_SUFFIX:
+        raise OptionError(
+            f"{path}: cannot write {suffix or 'a file without suffix'}; use .mp4, .mov, .m4v or .mkv, "
+            "or an image sequence such as name.%04d.png or name.%04d.tif"
+        )
+    if parse_pattern(path) is not None:
+        raise OptionError(f"{path}: a frame number makes no sense in a {suffix} file; name it without")
+    return suffix
+
+
+def _check_picture_options(path: Path, options: EncodeOptions) -> None:
+    if options.codec is not None or options.crf is not None or options.preset or options.profile:
+        raise OptionError(f"{path}: pictures take no codec, crf, preset or profile; leave them out")
 
 
 def _failed(path: Path, error: BaseException) -> VideoWriteError:
@@ -1080,6 +1132,8 @@ def _encoder_settings(path: Path, encoder: str, options: EncodeOptions) -> dict[
             raise OptionError(f"{path}: {encoder} has no {name}; leave it out")
         if value is not None:
             settings[name] = value
+    if options.threads:
+        settings["threads"] = str(options.threads)
     return settings
 
 
@@ -1638,8 +1692,7 @@ def _create_pictures(
     *,
     overwrite: bool,
 ) -> VideoWriter:
-    if options.codec is not None or options.crf is not None or options.preset or options.profile:
-        raise OptionError(f"{path}: pictures take no codec, crf, preset or profile; leave them out")
+    _check_picture_options(path, options)
     files = [path] if pattern is None else list(pattern.files().values())
     source_pattern = parse_pattern(info.path)
     source = info.path if source_pattern is None else next(iter(source_pattern.files().values()), info.path)
