@@ -44,6 +44,7 @@ commands:
   retarget track CLIP -o CLIP.csv       measure action units; the table can drive, in OpenFace's columns
   retarget curves FILE... -o c.png      plot the curves of drivers, clips, or a run's report
   retarget preview -s S -d D -o p.png   a contact sheet (and a side-by-side video) instead of the whole job
+  retarget batch JOBS.yaml              many clips, unattended, with a report (also CSV, EDL, OTIO, globs)
 
 exit status: 0 done, 1 failed midway, 2 wrong usage or input, 130 interrupted. Nothing half-written is left.
 """
@@ -147,7 +148,18 @@ def _curves(argv: Sequence[str]) -> int:
     return 0
 
 
-_COMMANDS = {"track": _track, "curves": _curves, "preview": _preview}
+def _batch(argv: Sequence[str]) -> int:
+    from .batch_cli import batch_command
+
+    def add_flags(flags: argparse.ArgumentParser) -> None:
+        _add_common(flags)
+        _add_performance(flags)
+        _add_encoding(flags)
+
+    return batch_command(argv, add_option_flags=add_flags, options_of=_options)
+
+
+_COMMANDS = {"track": _track, "curves": _curves, "preview": _preview, "batch": _batch}
 
 
 def default_output(source: Path, driver: Path) -> Path:

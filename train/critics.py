@@ -33,6 +33,10 @@ class Critic(nn.Module):
         """The absolute action units it has to tell, of full vectors (B, 46)."""
         return editor.known(au)
 
+    def score(self, view: Tensor) -> Tensor:
+        """How real views look, (B, 1, h, w)."""
+        return self(view).realism
+
     def forward(self, view: Tensor) -> Judgement:
         judgement: Judgement = self.network(view)
         return judgement

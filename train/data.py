@@ -4,7 +4,7 @@ exactly as an uninterrupted one, and any number of processes share the same batc
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
@@ -77,6 +77,10 @@ class _Pick:
     seed: int
 
 
+BatchStream = Generator[Batch, None, None]
+"""Batches of consecutive steps; closing it ends its threads."""
+
+
 class BatchSource:
     """Batches of a dataset's training people, less some that are set aside for looking at."""
 
@@ -126,7 +130,7 @@ class BatchSource:
             picks.append(_Pick(row, other, found is not None, 0))
         return self._made(picks, is_training=False)
 
-    def stream(self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2) -> Iterator[Batch]:
+    def stream(self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2) -> BatchStream:
         """Batches from that step on, for ever; as many as `threads` are made ahead."""
         return _ahead(lambda step: self.batch(step, rank=rank, world=world), first_step, depth=threads)
 
@@ -277,7 +281,7 @@ def _augmented(
     return images
 
 
-def _ahead(make: Callable[[int], Batch], first: int, *, depth: int) -> Iterator[Batch]:
+def _ahead(make: Callable[[int], Batch], first: int, *, depth: int) -> BatchStream:
     """make(first), make(first + 1), ...: each started `depth` steps before it is asked for."""
     with ThreadPoolExecutor(depth, thread_name_prefix="batch") as pool:
         waiting: queue.SimpleQueue[Future[Batch]] = queue.SimpleQueue()

@@ -25,5 +25,5 @@ def update(average: nn.Module, module: nn.Module, *, decay: float, step: int) ->
     keep = min(decay, (1 + step) / (10 + step))
     for mean, value in zip(average.parameters(), module.parameters(), strict=True):
         mean.lerp_(value, 1 - keep)
-    for mean, value in zip(average.buffers(), module.buffers(), strict=True):
-        mean.copy_(value)
+    for kept, current in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(current)

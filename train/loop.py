@@ -30,7 +30,7 @@ from retarget.model.geometry import GeometryModel
 
 from . import ema
 from .critics import Critic, build_critics
-from .data import Batch, BatchSource
+from .data import Batch, BatchSource, BatchStream
 from .dataset import Dataset
 from .options import TrainOptions
 from .parallel import Group, any_of, average_gradients, joined, mean_of, same_start
@@ -137,7 +137,7 @@ class Run:
         editor = build_editor(options, geometry).to(device)
         critics = build_critics(options, len(options.au_names)).to(device)
         for module in (editor, critics):
-            module.to(memory_format=torch.channels_last)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         same_start((editor, critics), group)
         if (
             options.run.compile
@@ -189,7 +189,7 @@ class Run:
         """Generator steps in all."""
         return sum(_phases(self.options, len(self.source.rows)))
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> BatchStream:
         critic_steps = self.options.schedule.critic_steps
         return self.source.stream(
             self.step * critic_steps,
@@ -237,8 +237,9 @@ class Run:
         elapsed, self.advanced_at = now - self.advanced_at, now
         if self.step % self.options.run.log_steps and self.step != 1:
             return {}
-        names = [*found, *parts]
-        means = mean_of(torch.stack([(found | parts)[name].float() for name in names]), self.group)
+        found |= parts
+        names = list(found)
+        means = mean_of(torch.stack([found[name].float() for name in names]), self.group)
         values = dict(zip(names, means.tolist(), strict=True))
         return values | {
             "learning_rate": rate,
@@ -305,7 +306,7 @@ class Run:
                 f"{self.folder}, try a lower schedule.learning_rate"
             )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         average_gradients(module, self.group)
         optimiser.step()
 

@@ -62,98 +62,98 @@ class GeneratorOptions(_Options):
 class CriticOptions(_Options):
     """A critic of whole crops."""
 
-    width: int = Field(64, ge=1)
-    layers: int = Field(6, ge=1)
+    width: int = Field(default=64, ge=1)
+    layers: int = Field(default=6, ge=1)
 
 
 class RegionCriticOptions(_Options):
     """Critics of the mouth and of each eye."""
 
-    width: int = Field(32, ge=1)
-    layers: int = Field(4, ge=1)
-    view_px: int = Field(64, ge=16)
+    width: int = Field(default=32, ge=1)
+    layers: int = Field(default=4, ge=1)
+    view_px: int = Field(default=64, ge=16)
 
 
 class LossOptions(_Options):
     """Weights; a loss of weight 0 is not computed. The defaults are the paper's (section 4.1)."""
 
-    adversarial: float = Field(1.0, ge=0)
-    gradient_penalty: float = Field(10.0, ge=0)
-    condition_critic: float = Field(150.0, ge=0)
+    adversarial: float = Field(default=1.0, ge=0)
+    gradient_penalty: float = Field(default=10.0, ge=0)
+    condition_critic: float = Field(default=150.0, ge=0)
     """lambda_1, of a critic's action units on real pictures."""
-    condition: float = Field(150.0, ge=0)
+    condition: float = Field(default=150.0, ge=0)
     """lambda_2, of the action units that the critic sees in edited pictures."""
-    self_reconstruction: float = Field(30.0, ge=0)
+    self_reconstruction: float = Field(default=30.0, ge=0)
     """lambda_3, of the zero edit."""
-    cycle: float = Field(30.0, ge=0)
+    cycle: float = Field(default=30.0, ge=0)
     """lambda_3, of there and back."""
-    total_variation: float = Field(5e-6, ge=0)
+    total_variation: float = Field(default=5e-6, ge=0)
     """lambda_4"""
-    pair_pixel: float = Field(0.0, ge=0)
+    pair_pixel: float = Field(default=0.0, ge=0)
     """Of pairs: absolute difference to the true frame at three scales, in mouth and eyes."""
-    pair_gradient: float = Field(0.0, ge=0)
-    pair_perceptual: float = Field(0.0, ge=0)
+    pair_gradient: float = Field(default=0.0, ge=0)
+    pair_perceptual: float = Field(default=0.0, ge=0)
     """Features of a network trained on ImageNet, of mouth and eyes."""
-    pair_features: float = Field(0.0, ge=0)
+    pair_features: float = Field(default=0.0, ge=0)
     """Features of the critics."""
-    restraint: float = Field(0.0, ge=0)
+    restraint: float = Field(default=0.0, ge=0)
     """Of a motion head: mean square of its shade, in units of its limit, against idle changes."""
 
 
 class DataOptions(_Options):
     """What a batch is made of."""
 
-    batch: int = Field(16, ge=1)
+    batch: int = Field(default=16, ge=1)
     """Pictures a step, over all processes together."""
-    pair_fraction: float = Field(0.0, ge=0, le=1)
+    pair_fraction: float = Field(default=0.0, ge=0, le=1)
     """Share of a batch that are pairs: two frames of one clip, in similar pose; the rest gets a stranger's
     expression as its target."""
-    pair_pose_degrees: float = Field(8.0, gt=0)
-    pair_change: float = Field(0.25, ge=0)
+    pair_pose_degrees: float = Field(default=8.0, gt=0)
+    pair_change: float = Field(default=0.25, ge=0)
     """Least distance of a pair's expressions."""
-    real_noise: float = Field(0.02, ge=0)
+    real_noise: float = Field(default=0.02, ge=0)
     """Action units of real pictures get uniform noise of this size, as in the authors' code."""
-    wanted_noise: float = Field(0.1, ge=0)
+    wanted_noise: float = Field(default=0.1, ge=0)
     """Likewise the wanted ones of strangers."""
     flip: bool = True
-    color: float = Field(0.0, ge=0, le=1)
+    color: float = Field(default=0.0, ge=0, le=1)
     """Random brightness, contrast and saturation, by up to this fraction."""
-    soften: float = Field(0.0, ge=0, le=1)
+    soften: float = Field(default=0.0, ge=0, le=1)
     """Share of pictures that are made smaller and larger again: footage of small faces."""
-    validation_fraction: float = Field(0.05, ge=0, lt=1)
+    validation_fraction: float = Field(default=0.05, ge=0, lt=1)
     """Share of the training people that are set aside for the sample grid."""
 
 
 class ScheduleOptions(_Options):
     """How long, and how fast. A step is one of the generator, after `critic_steps` of the critics."""
 
-    epochs: float = Field(30.0, ge=0)
-    decay_epochs: float = Field(20.0, ge=0)
+    epochs: float = Field(default=30.0, ge=0)
+    decay_epochs: float = Field(default=20.0, ge=0)
     """Then the rate falls linearly to its last. Epochs count the pictures that the critics see."""
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(default=None, ge=1)
     """In place of `epochs`."""
-    decay_steps: int | None = Field(None, ge=0)
-    critic_steps: int = Field(4, ge=1)
-    learning_rate: float = Field(1e-4, gt=0)
-    final_learning_rate: float = Field(1e-5, gt=0)
-    beta1: float = Field(0.5, ge=0, lt=1)
-    beta2: float = Field(0.999, ge=0, lt=1)
-    ema_decay: float = Field(0.999, ge=0, lt=1)
-    adversarial_from_step: int = Field(0, ge=0)
+    decay_steps: int | None = Field(default=None, ge=0)
+    critic_steps: int = Field(default=4, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    final_learning_rate: float = Field(default=1e-5, gt=0)
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    adversarial_from_step: int = Field(default=0, ge=0)
     """Until then critics learn and are not listened to."""
 
 
 class RunOptions(_Options):
     """How it is run; nothing here changes what is learnt, up to rounding."""
 
-    checkpoint_minutes: float = Field(5.0, gt=0)
-    sample_steps: int = Field(250, ge=1)
-    log_steps: int = Field(10, ge=1)
+    checkpoint_minutes: float = Field(default=5.0, gt=0)
+    sample_steps: int = Field(default=250, ge=1)
+    log_steps: int = Field(default=10, ge=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on a GPU that has it. The gradient penalty and all geometry stay in fp32."""
     compile: bool = False
     """torch.compile the networks."""
-    loader_threads: int = Field(2, ge=1)
+    loader_threads: int = Field(default=2, ge=1)
 
 
 class TrainOptions(_Options):

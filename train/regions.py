@@ -50,5 +50,6 @@ def _sampled(picture: Tensor, middle: Tensor, side_fraction: float, size_px: int
     offset = (torch.arange(size_px, device=picture.device) + 0.5) / size_px - 0.5
     offset = (offset * side_fraction * size).to(middle.dtype)
     x, y = middle[:, :1] + offset, middle[:, 1:] + offset
-    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1) * (2 / size) - 1
+    shape = (len(middle), size_px, size_px)
+    grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], -1) * (2 / size) - 1
     return F.grid_sample(picture, grid.to(picture.dtype), padding_mode="border", align_corners=False)

@@ -71,7 +71,7 @@ def discriminator_step(
             alpha = batch.alpha.repeat(len(real_view) // len(batch.alpha))
             with torch.autocast(real_view.device.type, enabled=False):
                 found[f"{name}/penalty"] = losses.gradient_penalty(
-                    lambda x, critic=critic: critic(x).realism, real_view.float(), fake_view.float(), alpha
+                    critic.score, real_view.float(), fake_view.float(), alpha
                 )
     by_kind = {"critic": 1.0, "critic_condition": weights.condition_critic, "penalty": weights.gradient_penalty}
     total = torch.stack([by_kind[key.split("/")[1]] * value.float() for key, value in found.items()]).sum()
@@ -102,8 +102,9 @@ def generator_step(
             found |= _against_the_true_frame(critics, batch, fake, weights, perceptual)
     if weights.total_variation:
         found["total_variation"] = weights.total_variation, losses.total_variation(fake.picture)
-    if weights.restraint and isinstance(editor.generator, Generator) and _moves(editor):
-        limit = max(editor.generator.config.shade_limit, 1e-6)
+    generator = editor.generator
+    if weights.restraint and isinstance(generator, Generator) and generator.config.head == "motion":
+        limit = max(generator.config.shade_limit, 1e-6)
         found["restraint"] = weights.restraint, (fake.edit.shade / limit).square().mean()
     total = torch.stack([weight * value.float() for weight, value in found.values()]).sum()
     return total, _detached({name: value for name, (_, value) in found.items()}, total)
@@ -124,9 +125,10 @@ def read_only(modules: Mapping[str, nn.Module]) -> Iterator[None]:
 
 def _displacement(editor: Editor, batch: Batch) -> Tensor | None:
     """(B, 478, 2) for a motion head."""
-    if not _moves(editor):
+    generator = editor.generator
+    if not isinstance(generator, Generator) or generator.config.head != "motion":
         return None
-    geometry = editor.generator.geometry
+    geometry = generator.geometry
     assert geometry is not None
     own = batch.pair_landmarks[..., :2] - batch.landmarks[: batch.pairs, :, :2]
     strangers = geometry.displacement(batch.delta_au[batch.pairs :], batch.landmarks[batch.pairs :])
@@ -211,10 +213,6 @@ def _felt(critic: Critic, picture: Tensor, target: Tensor, points: Tensor) -> Te
     with torch.no_grad():
         wanted = critic(critic.view(target, points)).features
     return losses.feature_loss(critic(critic.view(picture, points)).features, wanted)
-
-
-def _moves(editor: Editor) -> bool:
-    return isinstance(editor.generator, Generator) and editor.generator.config.head == "motion"
 
 
 def _detached(found: Mapping[str, Tensor], total: Tensor) -> Losses:
