@@ -122,8 +122,8 @@ def _add_fit(commands: Any) -> None:
     flags.add_argument("dataset", type=Path, metavar="DATASET")
     flags.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.safetensors")
     flags.add_argument(
-        "--rounds", type=int, default=3, metavar="N",
-        help="of correction by measured edits, about a minute each; 0: none, W times a constant (default 3)",
+        "--rounds", type=int, default=2, metavar="N",
+        help="of correction by measured edits, about a minute each; 0: none, W times a constant (default 2)",
     )  # fmt: skip
     flags.set_defaults(do=_fit_geometry)
 
@@ -145,7 +145,7 @@ def _fit_geometry(arguments: argparse.Namespace) -> int:
         for number, done in enumerate(history):
             print(
                 f"round {number}: distance to the asked expression {done.distance_ratio:.3f} of doing nothing, "
-                f"slope {done.slope:.2f} ({done.faces} faces of people held out)"
+                f"slope {done.slope:.2f}, motion {done.growth:.2f} ({done.faces} faces of people held out)"
             )
         provenance["calibration"] = [vars(done) for done in history]
     provenance["data"] = {

@@ -17,7 +17,22 @@ C = action_units.COUNT
 JAW = action_units.resolve("AU26")[0]
 
 
-def test_a_planted_response_is_undone() -> None:
+@pytest.fixture
+def free(jaw_geometry: GeometryModel) -> GeometryModel:
+    """Almost nothing but the jaw moves, so almost nothing costs motion."""
+    return jaw_geometry
+
+
+def test_a_unit_that_moves_far_is_corrected_less(jaw_geometry: GeometryModel) -> None:
+    requested = np.random.default_rng(0).uniform(-1, 1, (4000, C))
+    change = correction(Responses(requested, 0.7 * requested), jaw_geometry)
+    # the jaw alone has all the motion: its price is the mean unit's, times 46
+    assert change[JAW, JAW] == pytest.approx(0.3 / (1 + C), abs=0.01)
+    other = action_units.resolve("AU12L")[0]
+    assert change[other, other] == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_planted_response_is_undone(free: GeometryModel) -> None:
     rng = np.random.default_rng(0)
     requested = rng.uniform(-1, 1, (4000, C))
     # every unit comes out at 0.7, and a tenth of each AU12 leaks into the AU06 of its side
@@ -26,7 +41,7 @@ def test_a_planted_response_is_undone() -> None:
         response[action_units.resolve(f"AU12{side}")[0], action_units.resolve(f"AU06{side}")[0]] = 0.1
     found = Responses(requested, requested @ response)
     assert found.slope == pytest.approx(0.7, abs=0.02)
-    change = correction(found)
+    change = correction(found, free)
     left, cheek = action_units.resolve("AU12L")[0], action_units.resolve("AU06L")[0]
     assert change[left, left] == pytest.approx(0.3, abs=0.02)
     assert change[left, cheek] == pytest.approx(-0.1, abs=0.02)
@@ -34,9 +49,9 @@ def test_a_planted_response_is_undone() -> None:
     assert after.distance_ratio < 0.5 * found.distance_ratio
 
 
-def test_no_step_is_larger_than_the_limit() -> None:
+def test_no_step_is_larger_than_the_limit(free: GeometryModel) -> None:
     requested = np.random.default_rng(0).uniform(-1, 1, (500, C))
-    deaf = correction(Responses(requested, np.zeros_like(requested)))
+    deaf = correction(Responses(requested, np.zeros_like(requested)), free)
     assert deaf.max() == LARGEST_STEP
     gaze = action_units.resolve("AU61")[0]
     assert not deaf[gaze].any()
@@ -61,7 +76,7 @@ class DarkMeter:
     def __init__(self, shut: int, opened: int) -> None:
         self.shut, self.opened = shut, opened
 
-    def measure(self, crop: np.ndarray, near: np.ndarray) -> Jaw:
+    def measure(self, crop: np.ndarray, near: np.ndarray) -> Jaw:  # noqa: ARG002
         values = np.zeros(C, np.float32)
         values[JAW] = (self.count(crop) - self.shut) / (self.opened - self.shut)
         return Jaw(values)
@@ -79,9 +94,13 @@ def test_a_geometry_that_does_half_is_doubled(
     frames = [dataset.image(i) for i in range(4)]
     meter = DarkMeter(DarkMeter.count(frames[0]), DarkMeter.count(frames[3]))
     half = GeometryModel.from_fit(jaw_geometry.weight / 2, jaw_geometry.mean_shape, jaw_geometry.triangles)
-    found, history = calibrated(half, dataset, meter, rounds=3, faces=40)
+    options = {"rounds": 3, "faces": 40, "motion_price": 0.0}
+    found, history = calibrated(half, dataset, meter, largest_growth=9, **options)
     gain = float(found.weight[JAW].abs().max() / half.weight[JAW].abs().max())
     assert history[0].slope < 0.75
     assert 1.4 < gain < 2.6
     best = min(done.distance_ratio for done in history)
     assert best < 0.6 * history[0].distance_ratio
+    # and no further than is allowed
+    _, history = calibrated(half, dataset, meter, largest_growth=1.2, **options)
+    assert 1.0 < max(done.growth for done in history) <= 1.2 + 1e-6
