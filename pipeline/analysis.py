@@ -7,11 +7,12 @@ between the two, and 0.8 kB while the first goes on; the landmarks (5.7 kB) go t
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import IO, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ FaceOrder = Literal[
 ]  # fmt: skip
 
 FACE_ORDERS: tuple[str, ...] = get_args(FaceOrder)
+
+LANDMARK_BYTES = LANDMARKS * 3 * 4
+"""Of one face in one frame, in the temporary file: (478, 3) float32."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,9 @@ class ClipAnalysis:
     """
 
     def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
         self.shots: list[Shot] = []
         self.seconds: list[float] = []
         """Of every frame, from the clip's first."""
@@ -167,6 +174,34 @@ class ClipAnalysis:
     def __enter__(self) -> Self:
         self._file = tempfile.TemporaryFile(prefix="retarget-landmarks-")
         return self
+
+    def reset(self) -> None:
+        """Back to an empty one."""
+        self._forget()
+        self._file.seek(0)
+        self._file.truncate()
+
+    def restore(
+        self,
+        *,
+        shots: Sequence[Shot],
+        seconds: Sequence[float],
+        tracks: Sequence[FaceTrack],
+        frames_without_face: int,
+        first_seconds: float,
+        landmarks: IO[bytes],
+    ) -> int:
+        """Fills an empty one with what another had collected; returns the rows of landmarks that came."""
+        self.shots, self.seconds, self._tracks = list(shots), list(seconds), list(tracks)
+        self.frames_without_face, self.first_seconds = frames_without_face, first_seconds
+        shutil.copyfileobj(landmarks, self._file, 1 << 20)
+        self._row_count = self._file.tell() // LANDMARK_BYTES
+        return self._row_count
+
+    def landmark_file(self) -> IO[bytes]:
+        """All landmarks, row after row of float32, from the first."""
+        self._file.seek(0)
+        return self._file
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -202,9 +237,8 @@ class ClipAnalysis:
 
     def landmarks(self, track: FaceTrack, position: int) -> NDArray[np.float32]:
         """(478, 3) float32 display pixels of the track's `position`-th moment."""
-        size = LANDMARKS * 3 * 4
-        self._file.seek(int(track.rows[position]) * size)
-        return np.frombuffer(self._file.read(size), np.float32).reshape(LANDMARKS, 3)
+        self._file.seek(int(track.rows[position]) * LANDMARK_BYTES)
+        return np.frombuffer(self._file.read(LANDMARK_BYTES), np.float32).reshape(LANDMARKS, 3)
 
     def select(self, selection: FaceSelection) -> list[tuple[FaceTrack, int]]:
         """The chosen tracks of every shot, each with its position among the chosen of its shot."""

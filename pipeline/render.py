@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -82,6 +83,12 @@ class Renderer:
         self.paints = self._editor.paints
         """Whether there is a network, or the plate's pixels are only moved."""
         self.batch = batch or (4 if self.device.type == "cpu" else 16)
+
+    def for_video(self, info: VideoInfo) -> Renderer:
+        """The same network, already on its device, for the frames of another video."""
+        other = copy.copy(self)
+        other._info = info
+        return other
 
     def render(self, requests: Iterable[FrameRequest]) -> Iterator[RenderedFrame]:
         """Frames in their order with the edits of their faces. Holds at most `batch` frames."""

@@ -14,8 +14,8 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
+from retarget.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 
 from .analysis import ClipAnalysis, FaceSelection
 from .blend import blend
+from .cache import TrackingCache
 from .clips import (
     DECODE_AHEAD_FRAMES,
+    FaceDrivers,
     analyse_clip,
     load_driver,
     no_face,
@@ -36,16 +38,17 @@ from .clips import (
 )
 from .clock import Clock
 from .curves import CurveDriver
-from .errors import NoFaceError, VideoReadError
+from .drivers import Driver
+from .errors import NoFaceError, OptionError, VideoReadError
 from .expression import AU_SOURCE
 from .options import Progress, RetargetOptions, is_named, no_progress
 from .output import MADE_FROM, check_not_input
 from .plan import EditSchedule, FacePlan, PlanOptions, plan_faces
 from .prefetch import prefetch
-from .records import Frame, Report
+from .records import Frame, Report, VideoInfo
 from .render import FaceEdit, FrameRequest, Renderer
 from .report import faded_frames, notes_on, plan_details
-from .video import VideoReader, create_video, open_video
+from .video import EncodeOptions, VideoReader, create_video, open_video
 
 RENDER_AHEAD_FRAMES = 2
 BLEND_AHEAD_FRAMES = 2
@@ -61,36 +64,84 @@ class EditedFrame:
     edits: Sequence[FaceEdit]
 
 
+class Resources:
+    """What outlasts a run and serves the next: networks on their devices, and the cache of tracked clips.
+
+    For one thread at a time.
+    """
+
+    def __init__(self, *, cache: TrackingCache | None = None, cores: int | None = None) -> None:
+        """`cache`: None tracks every clip anew. `cores`: the share of the machine for a run; None is all of it."""
+        self.cache, self.cores = cache, cores
+        self._checkpoints: dict[tuple[Path, int, int], Checkpoint] = {}
+        self._renderers: dict[tuple[Path, int, int, str, int], Renderer] = {}
+
+    def checkpoint(self, path: Path | None) -> Checkpoint:
+        """The checkpoint of a file (None: the built-in one), read again only if the file has changed."""
+        file = path or default_checkpoint_path()
+        if not file.is_file():
+            return load_checkpoint(file)  # which says what is wrong
+        key = _version(file)
+        if key not in self._checkpoints:
+            self._checkpoints[key] = load_checkpoint(file)
+        return self._checkpoints[key]
+
+    def renderer(self, options: RetargetOptions, info: VideoInfo) -> Renderer:
+        """The options' network on the options' device, for the frames of a video."""
+        checkpoint = self.checkpoint(options.checkpoint)
+        key = (*_version(options.checkpoint or default_checkpoint_path()), options.device, options.batch)
+        if key not in self._renderers:
+            self._renderers[key] = Renderer(checkpoint, info, device=options.device, batch=options.batch)
+        return self._renderers[key].for_video(info)
+
+
+def _version(file: Path) -> tuple[Path, int, int]:
+    stat = file.stat()
+    return file.absolute(), stat.st_size, stat.st_mtime_ns
+
+
 def retarget_video(
     source: str | Path,
-    driver: str | Path,
+    driver: str | Path | Sequence[str | Path],
     output: str | Path,
     options: RetargetOptions | None = None,
     *,
     progress: Progress[Any] = no_progress,
+    resources: Resources | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Report:
     """Changes the expression of the faces in `source` to what `driver` asks, and writes `output`.
 
     The output has the source's frames, times, sound and tags; only the edited faces' pixels differ. It appears
     under its name when it is whole.
 
+    Args:
+        driver: or one for each of the selected faces of a shot, in the order of `options.faces` (left to right
+            where that is not said).
+        resources: what earlier runs left to be used again.
+        check: called when all is written, before the output appears; if it raises, nothing is left.
+
     Raises:
         RetargetError: anything the user can put right, in one line; see pipeline.errors.
     """
-    options = options or RetargetOptions()
+    options, resources = options or RetargetOptions(), resources or Resources()
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_shared_cores())
-        session = Session(stack, Path(source), Path(driver), options, clock=clock, progress=progress)
+        stack.enter_context(_shared_cores(resources.cores))
+        session = Session(
+            stack, Path(source), driver, options, clock=clock, progress=progress, resources=resources
+        )
         # Before the long work: what is wrong with the output is said at once.
-        check_not_input(Path(output), dict.fromkeys((Path(driver), *options.neutral_pictures()), MADE_FROM))
-        writer = create_video(output, like=session.reader, options=options.encode, overwrite=options.overwrite)
+        check_not_input(Path(output), dict.fromkeys((*session.drivers, *options.neutral_pictures()), MADE_FROM))
+        encode = _share_of_encoder(options.encode, resources.cores)
+        writer = create_video(output, like=session.reader, options=encode, overwrite=options.overwrite)
         session.analyse()
         with writer, contextlib.closing(prefetch(session.edited_frames(), BLEND_AHEAD_FRAMES)) as frames:
             for frame in progress(frames, "retarget", session.frame_count):
                 with clock.running("encode"):
                     writer.write(frame)
             session.check_count()
+            check()
         report = session.report()
     report.notes += [note for note in writer.notes if note not in report.notes]
     report.details["output"] = str(output)
@@ -98,12 +149,17 @@ def retarget_video(
     return report
 
 
+def _share_of_encoder(encode: EncodeOptions, cores: int | None) -> EncodeOptions:
+    """x264 takes three threads for two cores; so does the share of a machine."""
+    return encode if cores is None or encode.threads else replace(encode, threads=max(1, cores * 3 // 2))
+
+
 @contextlib.contextmanager
-def _shared_cores() -> Iterator[None]:
+def _shared_cores(cores: int | None) -> Iterator[None]:
     """OpenCV on a quarter of the cores: it works beside decoder, landmarker, network and encoder, and on few cores
     its second thread costs more than it brings (a fifth of the edit's time, measured on two)."""
     before = cv2.getNumThreads()
-    cv2.setNumThreads(max(1, (os.cpu_count() or 1) // 4))
+    cv2.setNumThreads(max(1, (cores or os.cpu_count() or 1) // 4))
     try:
         yield
     finally:
@@ -121,25 +177,27 @@ class Session:
         self,
         stack: contextlib.ExitStack,
         source: Path,
-        driver: Path,
+        driver: str | Path | Sequence[str | Path],
         options: RetargetOptions,
         *,
         clock: Clock,
         progress: Progress[Any] = no_progress,
+        resources: Resources | None = None,
     ) -> None:
         """Opens everything; `stack` closes it. Fails before any long work where something does not fit."""
-        self.options, self._names = options, (source, driver)
+        self.options, self._source, self.drivers = options, source, _drivers(driver, options)
         self._stack, self._clock, self._progress = stack, clock, progress
+        resources = resources or Resources()
+        self._cache = resources.cache
         self._edited = self._written = 0
-        self.checkpoint = load_checkpoint(options.checkpoint or default_checkpoint_path())
+        self.checkpoint = resources.checkpoint(options.checkpoint)
         self.reader = stack.enter_context(_open_source(source, options))
-        rate = options.sequence_rate if self.reader.info.is_still else self.reader.info.frame_rate
-        self.driver = load_driver(driver, options, frame_rate=rate, clock=clock, progress=progress)
+        self.driver = self._load_drivers()
         if self.reader.info.is_still and math.isfinite(self.driver.duration_seconds):
             seconds = self.driver.duration_seconds
             self.reader = stack.enter_context(_open_source(source, options, still_seconds=seconds))
-        self.renderer = Renderer(self.checkpoint, self.reader.info, device=options.device, batch=options.batch)
-        self._neutral = _source_neutral(options)
+        self.renderer = resources.renderer(options, self.reader.info)
+        self._neutral = _source_neutral(options, self._cache)
 
     @property
     def frame_count(self) -> int:
@@ -148,9 +206,15 @@ class Session:
 
     def analyse(self) -> None:
         """The first reading: tracks every face, chooses, and plans."""
-        source, _ = self._names
+        source = self._source
         self.analysis, rejected = analyse_clip(
-            self._stack, self.reader, self.options, clock=self._clock, progress=self._progress, label="track"
+            self._stack,
+            self.reader,
+            self.options,
+            clock=self._clock,
+            progress=self._progress,
+            label="track",
+            cache=self._cache,
         )
         if not self.analysis.tracks:
             raise no_face(source, rejected, self.options)
@@ -196,13 +260,12 @@ class Session:
         """Both readings must have seen the same frames, or times and faces would not belong together."""
         if self._written != self.frame_count:
             raise VideoReadError(
-                f"{self._names[0]}: changed while it was read ({self.frame_count} frames, then {self._written}); "
+                f"{self._source}: changed while it was read ({self.frame_count} frames, then {self._written}); "
                 "run again"
             )
 
     def report(self) -> Report:
         """What was done, so far as this session knows."""
-        source, driver = self._names
         return Report(
             frames=self._written,
             frames_edited=self._edited,
@@ -212,11 +275,11 @@ class Session:
             shots=len(self.analysis.shots),
             faces=len(self.plans),
             seconds=self._clock.seconds(),
-            notes=[*self.driver.notes, *notes_on(self.reader, self.analysis)],
+            notes=[*self.driver.notes, *self._unused_drivers(), *notes_on(self.reader, self.analysis)],
             details={
                 "retarget": importlib.metadata.version("retarget"),
-                "source": str(source),
-                "driver": str(driver),
+                "source": str(self._source),
+                "driver": str(self.drivers[0]) if len(self.drivers) == 1 else [str(d) for d in self.drivers],
                 "checkpoint": str(self.options.checkpoint or "default"),
                 "au_source": AU_SOURCE,
                 "device": str(self.renderer.device),
@@ -224,8 +287,25 @@ class Session:
             },
         )
 
+    def _load_drivers(self) -> Driver:
+        info, options = self.reader.info, self.options
+        rate = options.sequence_rate if info.is_still else info.frame_rate
+        loaded = [
+            load_driver(
+                path, options, frame_rate=rate, clock=self._clock, progress=self._progress, cache=self._cache
+            )
+            for path in self.drivers
+        ]
+        return loaded[0] if len(loaded) == 1 else FaceDrivers(loaded)
+
+    def _unused_drivers(self) -> list[str]:
+        """A note on drivers for faces that no shot has."""
+        faces = 1 + max((plan.position for plan in self.plans), default=0)
+        unused = [str(path) for path in self.drivers[faces:]]
+        return [f"{', '.join(unused)}: not used; no shot has more than {_faces(faces)}"] if unused else []
+
     def _plan_options(self) -> PlanOptions:
-        per_face = isinstance(self.driver, CurveDriver) and bool(self.driver.faces)
+        per_face = len(self.drivers) > 1 or (isinstance(self.driver, CurveDriver) and bool(self.driver.faces))
         everyone = FaceSelection("left-right", None) if per_face else None
         return self.options.plan_options(self._neutral, everyone)
 
@@ -250,6 +330,23 @@ def _open_source(path: Path, options: RetargetOptions, *, still_seconds: float |
     )
 
 
-def _source_neutral(options: RetargetOptions) -> NDArray[np.float32] | float | str:
+def _faces(count: int) -> str:
+    return f"{count} face{'s' * (count != 1)}"
+
+
+def _drivers(driver: str | Path | Sequence[str | Path], options: RetargetOptions) -> tuple[Path, ...]:
+    """One or several; raises OptionError for none, or several for a single face."""
+    paths = (Path(driver),) if isinstance(driver, str | Path) else tuple(Path(d) for d in driver)
+    if not paths:
+        raise OptionError("no driver is given; name a clip, a curve file or a capture")
+    if len(paths) > 1 and options.faces is not None and options.faces.index is not None:
+        raise OptionError(
+            f"{len(paths)} drivers are for as many faces, but --face selects one; use --face "
+            f"{options.faces.order}:all, or one driver"
+        )
+    return paths
+
+
+def _source_neutral(options: RetargetOptions, cache: TrackingCache | None) -> NDArray[np.float32] | float | str:
     neutral = options.source_neutral
-    return neutral if is_named(neutral) else picture_expression(Path(str(neutral)), options)
+    return neutral if is_named(neutral) else picture_expression(Path(str(neutral)), options, cache=cache)
