@@ -13,7 +13,12 @@ MAY_IMPORT = {"model": set(), "pipeline": {"model"}, "train": {"model", "pipelin
 PIPELINE_IN_TRAIN = {"prepare.py", "labels.py", "film.py", "cli.py"}
 """Training crops and inference crops come from one code, and the command line hands the rest its names
 and mesh; the rest knows the model alone."""
-ONLY_IN = {"av": {"pipeline/video.py"}, "mediapipe": {"pipeline/track.py"}}
+ONLY_IN = {
+    "av": {"pipeline/video.py"},
+    "mediapipe": {"pipeline/track.py"},
+    "opentimelineio": {"pipeline/editorial.py"},
+    "ray": {"pipeline/cluster.py"},
+}
 NOT_FOR_MODEL = {"av", "mediapipe", "cv2", "scipy", "scenedetect", "yaml", "matplotlib", "pydantic"}
 TORCH_IN_PIPELINE = {"render.py"}
 

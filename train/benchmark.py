@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from retarget.model.checkpoint import default_checkpoint_path
 from retarget.model.errors import RetargetError
@@ -71,7 +72,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         run = Run.build(options, dataset, Path(folder), geometry_of(default_checkpoint_path()), device, Group())
         batches = run.batches()
-        with FlopCounterMode(display=False) as counter:
+        with _FlopCounter() as counter:
             run.advance(0, batches)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -83,7 +84,7 @@ def measure(
             waits.append(scores["waited_share"])
         batches.close()
     seconds = statistics.median(times)
-    flops = counter.get_total_flops()
+    flops = counter.total
     pictures = options.data.batch * options.schedule.critic_steps
     return {
         "batch": options.data.batch,
@@ -113,6 +114,21 @@ def matrix_rate(device: torch.device) -> float:
         best = min(best, time.perf_counter() - started)
     assert product.shape == (side, side)
     return 2 * side**3 / best
+
+
+class _FlopCounter(TorchDispatchMode):
+    """Counts matrix products and convolutions as they run, 2 x multiply-adds.
+
+    torch's own FlopCounterMode also follows modules, by hooks that a double backward does not pass.
+    """
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+        out = func(*args, **(kwargs or {}))
+        if (formula := flop_registry.get(func._overloadpacket)) is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 def _peak_memory_bytes(device: torch.device) -> int:
