@@ -151,8 +151,8 @@ class RunOptions(_Options):
     log_steps: int = Field(default=10, ge=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on a GPU that has it. The gradient penalty and all geometry stay in fp32."""
-    compile: bool = False
-    """torch.compile the networks."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile the generator's network; auto: on a GPU."""
     loader_threads: int = Field(default=2, ge=1)
 
 
