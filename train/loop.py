@@ -139,11 +139,8 @@ class Run:
         for module in (editor, critics):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         same_start((editor, critics), group)
-        if (
-            options.run.compile
-            and isinstance(editor.generator, Generator)
-            and editor.generator.network is not None
-        ):
+        compiles = options.run.compile == "on" or (options.run.compile == "auto" and device.type == "cuda")
+        if compiles and isinstance(editor.generator, Generator) and editor.generator.network is not None:
             editor.generator.network.compile()
         perceptual = PerceptualFeatures().to(device) if options.losses.pair_perceptual else None
         adam = {"lr": options.schedule.learning_rate, "betas": (options.schedule.beta1, options.schedule.beta2)}
