@@ -59,6 +59,10 @@ class EvaluateOptions:
     """Clips for films through the main job, each driven by another; none: no films."""
     films: int = 9
     film_seconds: float = 3.0
+    keep_edits: bool = False
+    """Whether the unpaired edits are written as pictures, for other programs to measure (see edits)."""
+    openface: Path | None = None
+    """Folder with OpenFace's CSV a picture of such edits, for the paper's ED; None: not measured."""
     seed: int = 0
     batch: int = 8
     """Faces a forward pass."""

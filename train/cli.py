@@ -267,6 +267,14 @@ def _add_evaluate(commands: Any) -> None:
     flags.add_argument(
         "--clips", type=Path, nargs="+", default=[], metavar="CLIP", help="also whole clips, through the main job"
     )
+    flags.add_argument(
+        "--keep-edits", action="store_true", help="write the edits as pictures, FOLDER/edits, for OpenFace"
+    )
+    flags.add_argument(
+        "--openface", type=Path, metavar="FOLDER",
+        help="the paper's ED, from a CSV of OpenFace's FaceLandmarkImg for each picture of such edits; the other "
+        "options as they were",
+    )  # fmt: skip
     flags.add_argument("--seed", type=int, default=0)
     flags.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default cpu)")
     flags.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation there")
@@ -291,6 +299,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         pairs=arguments.pairs,
         sweep_faces=arguments.sweep_faces,
         clips=tuple(arguments.clips),
+        keep_edits=arguments.keep_edits,
+        openface=arguments.openface,
         seed=arguments.seed,
         device=arguments.device,
         overwrite=arguments.overwrite,

@@ -6,6 +6,7 @@
     sweeps     one action unit at a time, -1 .. 1.25: grids to look at, and slopes
     cost       milliseconds and FLOPs a frame
     films      whole clips through the main job (with `clips`)
+    openface   the paper's ED, from what OpenFace wrote of the kept unpaired edits (with `openface`)
 
 Action units are measured on crops by the pipeline's own tracker, before and after alike. A network for smaller
 crops gets pictures reduced by area averaging; what it changes is measured against those.
@@ -20,7 +21,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from retarget.model.checkpoint import Checkpoint, load_checkpoint
 
 from .bench import Bench, EvaluateOptions, EvaluationError, Progress, Tools, no_progress, open_tools
 from .dataset import Dataset
+from .edits import EDITS_FOLDER, EditFolder, edit_list
 from .evaluation_grids import write_pairs, write_strips, write_sweep, write_unpaired, write_worst
 from .evaluation_report import JSON_FILE, TABLES_FILE, Grid, as_written, write_evaluation
 from .film import FilmMeter, FilmOptions, film_pairs
@@ -47,7 +49,8 @@ from .measurements import (
 )
 from .methods import NOTHING_LABEL, WARP_LABEL, methods_of
 from .metrics import inception_score
-from .scores import Evaluation, FilmScores, MethodScores, SweepScores
+from .openface import OpenFaceEdits, open_openface, openface_notes
+from .scores import Evaluation, FilmScores, MethodScores, OpenFaceScores, SweepScores
 from .trials import Trial, paired_rows, relative, spread, unpaired_trials
 
 __all__ = ["EvaluateOptions", "EvaluationError", "evaluate"]
@@ -64,7 +67,8 @@ def evaluate(
 ) -> Evaluation:
     """Measures checkpoints side by side, with doing nothing and the geometry's warp alone beside them.
 
-    Writes evaluation.json, README.md and grids of pictures into the folder `output`, each whole or not at all.
+    Writes evaluation.json, README.md and grids of pictures into the folder `output`, each whole or not at all; the
+    tables come first, and again with the films. With `keep_edits`, also the folder edits.
 
     Args:
         checkpoints: label -> file; the labels head the tables' columns.
@@ -72,7 +76,9 @@ def evaluate(
 
     Raises:
         EvaluationError: there is nothing to evaluate on, people of the evaluation occur in a checkpoint's
-            training, a label is taken, a clip is missing, or the output is in the way.
+            training, a label is taken, a clip is missing, the output is in the way, or OpenFace's files are not
+            of the edits that are made here.
+        DriverError: a file of OpenFace's cannot be used.
         ReportWriteError: a file of the report cannot be written.
         CheckpointError: a checkpoint cannot be used, or not on this dataset's crops.
     """
@@ -81,50 +87,72 @@ def evaluate(
     loaded = {label: (Path(path), load_checkpoint(path)) for label, path in checkpoints.items()}
     rows = _rows(dataset, options)
     _check_clips(options.clips)
+    openface = open_openface(options.openface, output / EDITS_FOLDER) if options.openface else None
     notes = _check_people(loaded, dataset, options)
     methods = methods_of(loaded, dataset_crop=dataset.crop, device=_device(options.device))
     _make_folder(output, overwrite=options.overwrite)
     with contextlib.ExitStack() as stack:
         bench = Bench(dataset, methods, tools or stack.enter_context(open_tools()), options, progress)
         cast = choose(bench, rows)
-        outcomes = unpaired_outcomes(bench, cast.trials)
-        results, grids = _results(bench, cast, outcomes, output)
+        outcomes = _unpaired(bench, cast, output, openface)
+        by_openface = openface.scores() if openface else {}
+        results, sweep_grids = _results(bench, cast, outcomes, output)
         evaluation = Evaluation(
             dataset=dataset.folder.name,
             split=options.split,
             faces=len(cast.sources),
             identities=len({int(dataset.identity[row]) for row in cast.sources}),
-            methods=results,
+            methods=tuple(replace(scores, openface=by_openface.get(scores.label)) for scores in results),
             settings=_settings(options),
             versions=_versions(),
             missing=_missing(bench, cast),
-            notes=(*notes, *cast.notes),
+            notes=(*notes, *cast.notes, *_openface_notes(bench, by_openface)),
             real_inception=_real_inception(bench, cast),
             edits=_edit_list(dataset, outcomes),
-            seconds=time.perf_counter() - started,
         )
-        write_evaluation(output, evaluation, grids)
-    return evaluation
+
+        def write(grids: Sequence[Grid]) -> Evaluation:
+            timed = replace(evaluation, seconds=time.perf_counter() - started)
+            write_evaluation(output, timed, grids)
+            return timed
+
+        # What is measured is on disk before the pictures and the films, which can take long and fail.
+        write(sweep_grids)
+        grids = [*_grids(bench, cast, outcomes, output), *sweep_grids]
+        if options.clips:
+            write(grids)
+            evaluation = _with_films(evaluation, _films(bench))
+        return write(grids)
+
+
+def _unpaired(bench: Bench, cast: Cast, output: Path, openface: OpenFaceEdits | None) -> dict[str, list[Outcome]]:
+    """What became of each trial; the edits are kept and checked as the options say."""
+    options = bench.options
+    if not options.keep_edits and openface is None:
+        return unpaired_outcomes(bench, cast.trials)
+    edits = edit_list(bench.dataset, bench.methods, cast.trials)
+    if openface is not None:
+        openface.check(edits)
+    if not options.keep_edits:
+        return unpaired_outcomes(bench, cast.trials)
+    folder = EditFolder(output / EDITS_FOLDER, edits)
+    for number, trial in enumerate(cast.trials):
+        folder.add_target(number, bench.gallery.plate(trial.target).picture)
+    outcomes = unpaired_outcomes(bench, cast.trials, keep=folder.add)
+    folder.finish()
+    return outcomes
 
 
 def _results(
     bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output: Path
 ) -> tuple[tuple[MethodScores, ...], list[Grid]]:
-    """Every method's scores, and the grids written on the way."""
+    """Every method's scores on crops, and the grids of the sweeps, which are written on the way."""
     first = cast.trials[0]
     plate = bench.gallery.plate(first.source)
     costs = {method.label: method.cost(plate, first.delta_au) for method in bench.methods}
     paired = paired_scores(bench, cast.pairs)
     zero = zero_scores(bench, cast.sources)
-    swept, sweep_grids = _sweep(bench, cast, output)
-    films = _films(bench)
-    grids = [
-        *write_unpaired(bench, cast.trials, output),
-        *write_pairs(bench, cast.pairs, output),
-        *write_strips(bench, cast.trials, output),
-        *write_worst(bench, outcomes, output),
-        *sweep_grids,
-    ]
+    swept, grids = _sweep(bench, cast, output)
     results = tuple(
         MethodScores(
             label=method.label,
@@ -140,11 +168,25 @@ def _results(
             sweep=swept.get(method.label),
             cost=costs[method.label],
             inception=inception_of(outcomes[method.label], seed=bench.options.seed),
-            film=films.get(method.label),
         )
         for method in bench.methods
     )
     return results, grids
+
+
+def _grids(bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output: Path) -> list[Grid]:
+    return [
+        *write_unpaired(bench, cast.trials, output),
+        *write_pairs(bench, cast.pairs, output),
+        *write_strips(bench, cast.trials, output),
+        *write_worst(bench, outcomes, output),
+    ]
+
+
+def _with_films(evaluation: Evaluation, films: Mapping[str, FilmScores]) -> Evaluation:
+    methods = tuple(replace(method, film=films.get(method.label)) for method in evaluation.methods)
+    missing = {name: why for name, why in evaluation.missing.items() if name != "films"}
+    return replace(evaluation, methods=methods, missing=missing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,10 +267,8 @@ def _sweep(bench: Bench, cast: Cast, output: Path) -> tuple[dict[str, SweepScore
 
 
 def _films(bench: Bench) -> dict[str, FilmScores]:
-    """By label; empty without clips. A warp alone that shares a network's file goes by a file of its own."""
+    """By label. A warp alone that shares a network's file goes by a file of its own."""
     options = bench.options
-    if not options.clips:
-        return {}
     pairs = film_pairs(options.clips, options.films)
     films = FilmOptions(seconds=options.film_seconds, min_request=options.min_request, device=options.device)
     meter, scores = FilmMeter(pairs, films), {}
@@ -363,14 +403,22 @@ def _missing(bench: Bench, cast: Cast) -> dict[str, str]:
         missing["pairs"] = f"not measured: {why}"
     elif bench.tools.perceptual is None and "perceptual" in missing:
         missing["pairs"] = missing.pop("perceptual")
-    if not bench.options.clips:
-        missing["films"] = "not measured: give clips"
+    has_clips = bool(bench.options.clips)
+    missing["films"] = f"not measured: {'it ended before the films did' if has_clips else 'give clips'}"
+    if bench.options.openface is None:
+        missing["ED (OpenFace)"] = "not measured: keep the edits, run OpenFace on them and give its folder"
     return missing
+
+
+def _openface_notes(bench: Bench, scores: Mapping[str, OpenFaceScores]) -> list[str]:
+    labels = [method.label for method in bench.methods]
+    return openface_notes(scores, labels) if bench.options.openface else []
 
 
 def _settings(options: EvaluateOptions) -> dict[str, Any]:
     kept = {item.name: getattr(options, item.name) for item in fields(options) if item.name != "overwrite"}
-    return kept | {"clips": len(options.clips)}
+    openface = options.openface.resolve().name if options.openface else "none"
+    return kept | {"clips": len(options.clips), "openface": openface}
 
 
 def _versions() -> dict[str, str]:

@@ -22,7 +22,12 @@ UNPAIRED_ROWS, PAIR_ROWS = 10, 10
 
 def file_name(kind: str, label: str) -> str:
     """A name any file system takes: `kind-label.png`."""
-    return f"{kind}-{re.sub(r'[^A-Za-z0-9._-]+', '-', label).strip('-') or 'method'}.png"
+    return f"{kind}-{safe_name(label)}.png"
+
+
+def safe_name(label: str) -> str:
+    """The label as a name any file system takes, and never that of a folder above."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.") or "method"
 
 
 def write_sweep(sweep: Sweep, number: int, folder: Path) -> Grid:

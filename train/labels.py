@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import action_units
-from retarget.pipeline.drivers import read_series
+from retarget.pipeline.drivers import SeriesFile, read_series
 from retarget.pipeline.errors import DriverError
 
 AU_SOURCE = "openface-2"
@@ -50,12 +50,7 @@ class OpenFaceLabels:
         path = self.files.get(media.stem)
         if path is None or len(seconds) == 0:
             return nothing
-        read = read_series(path)
-        if read.kind != "openface":
-            raise DriverError(f"{path}: not an OpenFace file (AU01_r ...); give what FeatureExtraction wrote")
-        if not (read.series.filled >= known_units()).all():
-            missing = np.array(action_units.NAMES)[known_units() & ~read.series.filled]
-            raise DriverError(f"{path}: lacks {', '.join(missing)}; run OpenFace with -aus and export again")
+        read = _read_openface(path)
         if (faces := _count_faces(path)) > 1:
             raise DriverError(f"{path}: holds {faces} faces, and which one is meant is not told; keep one's rows")
         row, is_there = _match(read.series.seconds, seconds)
@@ -82,6 +77,53 @@ def find_labels(places: Iterable[Path]) -> OpenFaceLabels:
                 )
             files[file.stem] = file
     return OpenFaceLabels(files)
+
+
+def read_picture(path: Path) -> tuple[int, NDArray[np.float32]]:
+    """(how many faces FaceLandmarkImg found in one picture, (17,) their intensities in [0, 1] if it is one).
+
+    The values are zeros for any other number, for then nobody says whose they are.
+
+    Raises:
+        DriverError: the file is no OpenFace CSV with intensities of all 17 units.
+    """
+    units = np.zeros(len(action_units.OPENFACE_NAMES), np.float32)
+    names, rows = _cells(path)
+    found = [i for i, row in enumerate(rows) if _has_face(row)]
+    if len(found) != 1 and names >= {f"{name}_r".lower() for name in action_units.OPENFACE_NAMES}:
+        return len(found), units
+    series = _read_openface(path, face=found[0] if len(found) == 1 else 0).series
+    units[:] = [series.values[0, action_units.resolve(name)[0]] for name in action_units.OPENFACE_NAMES]
+    return 1, units
+
+
+def _read_openface(path: Path, *, face: int = 0) -> SeriesFile:
+    """
+    Raises:
+        DriverError: the file is no OpenFace CSV with intensities of all 17 units.
+    """
+    read = read_series(path, face=face)
+    if read.kind != "openface":
+        raise DriverError(f"{path}: not an OpenFace file (AU01_r ...); give what FeatureExtraction wrote")
+    if not (read.series.filled >= known_units()).all():
+        missing = np.array(action_units.NAMES)[known_units() & ~read.series.filled]
+        raise DriverError(f"{path}: lacks {', '.join(missing)}; run OpenFace with -aus and export again")
+    return read
+
+
+def _cells(path: Path) -> tuple[set[str], list[dict[str, str]]]:
+    """(column names in lower case, rows by them); takes any file, for `read_series` says what is wrong with it."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = [[cell.strip() for cell in line.split(",")] for line in text.splitlines() if line.strip()]
+    names = [name.lower() for name in lines[0]] if lines else []
+    return set(names), [dict(zip(names, line, strict=False)) for line in lines[1:]]
+
+
+def _has_face(row: Mapping[str, str]) -> bool:
+    try:
+        return float(row.get("confidence", "1")) > 0
+    except ValueError:  # `read_series` refuses it
+        return True
 
 
 def _match(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -77,15 +77,24 @@ class Outcome:
         return float(expression_distance(self.after, self.own + self.trial.delta_au))
 
 
-def unpaired_outcomes(bench: Bench, trials: Sequence[Trial]) -> dict[str, list[Outcome]]:
-    """By method's label, what became of each trial, in their order. Holds a batch of pictures."""
+def unpaired_outcomes(
+    bench: Bench, trials: Sequence[Trial], *, keep: Callable[[int, str, Picture], None] | None = None
+) -> dict[str, list[Outcome]]:
+    """By method's label, what became of each trial, in their order. Holds a batch of pictures.
+
+    Args:
+        keep: is given each edit as (number of the trial, method's label, picture); doing nothing is one.
+    """
     outcomes: dict[str, list[Outcome]] = {method.label: [] for method in bench.methods}
     parts = batches(trials, bench.options.batch)
-    for batch in bench.progress(parts, "unpaired edits", len(parts)):
+    for number, batch in enumerate(bench.progress(parts, "unpaired edits", len(parts))):
         plates = [bench.gallery.plate(trial.source) for trial in batch]
         requests = np.stack([trial.delta_au for trial in batch])
         for method in bench.methods:
             pictures = method.edit(plates, requests)
+            if keep is not None:
+                for i, picture in enumerate(pictures, number * bench.options.batch):
+                    keep(i, method.label, picture)
             outcomes[method.label] += _outcomes(bench, method, batch, pictures)
     return outcomes
 

@@ -120,6 +120,25 @@ class FilmScores:
 
 
 @dataclass(frozen=True)
+class OpenFaceScores:
+    """The paper's ED: OpenFace's 17 action units of the edit against those of the target's picture.
+
+    An edit that is left out counts once, by what the first of target, plate and edit lacks.
+    """
+
+    edits: int
+    """Measured: OpenFace sees one face in the edit, in the plate and in the target."""
+    without_csv: int
+    """OpenFace leaves no file where it finds no face."""
+    without_face: int
+    several_faces: int
+    ed: float
+    """Mean l2 distance, unit range; NaN: no edit was measured."""
+    ed_ratio: float
+    """Over that of doing nothing (the plates) in the same trials."""
+
+
+@dataclass(frozen=True)
 class MethodScores:
     """One row of the side-by-side table."""
 
@@ -142,6 +161,7 @@ class MethodScores:
     inception: tuple[float, float] | None = None
     """Mean and standard deviation over splits."""
     film: FilmScores | None = None
+    openface: OpenFaceScores | None = None
 
 
 @dataclass(frozen=True)

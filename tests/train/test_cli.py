@@ -134,6 +134,10 @@ def test_help_names_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "a=default", "a=default", "DATA", "-o", "OUT"], "a is named twice"),
         (["export", "nowhere.safetensors", "-o", "OUT"], "nowhere.safetensors does not exist"),
         (["evaluate", "default", "nowhere", "-o", "OUT"], "nowhere"),
+        (
+            ["evaluate", "default", "DATA", "-o", "OUT", "--openface", "nowhere"],
+            "nowhere: no such folder; give the",
+        ),
     ],
 )
 def test_mistakes_get_one_line(

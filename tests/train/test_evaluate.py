@@ -19,12 +19,16 @@ from retarget.model import action_units
 from retarget.model.checkpoint import default_checkpoint_path, save_checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
+from retarget.train import evaluate as evaluation_module
 from retarget.train.bench import Bench, EvaluateOptions, EvaluationError, Tools
 from retarget.train.dataset import Dataset, open_dataset
+from retarget.train.edits import KeptEdit, read_list, target_file
 from retarget.train.evaluate import choose, evaluate
 from retarget.train.evaluation_report import JSON_FILE, TABLES_FILE, ReportWriteError
 from retarget.train.methods import nothing
+from retarget.train.metrics import Response
 from retarget.train.prepare import PrepareOptions, prepare_dataset
+from retarget.train.scores import FilmScores
 
 C, SIZE = action_units.COUNT, 64
 QUICK = EvaluateOptions(faces=3, targets=2, pairs=2, sweep_faces=0, strips=1, worst=1, batch=3)
@@ -318,6 +322,149 @@ def test_unseen_faces_are_passed_over_and_counted(dataset: Dataset) -> None:
     assert all(0 not in (trial.source, trial.target) for trial in (*cast.trials, *cast.pairs))
     assert cast.notes == ("1 crops in which the tracker sees no face were passed over",)
     assert {frozenset((t.source, t.target)) for t in cast.pairs} <= {frozenset((2, 3)), frozenset((4, 5))}
+
+
+def _smile_csv(path: Path, smile: float) -> None:
+    """A file of OpenFace's FaceLandmarkImg: AU12 as given, on 0..5, the rest 0."""
+    cells = [f"{smile:.2f}" if name == "AU12" else "0.00" for name in action_units.OPENFACE_NAMES]
+    header = ", ".join(["face", "confidence", *(f"{name}_r" for name in action_units.OPENFACE_NAMES)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{header}\n" + ", ".join(["0", "0.98", *cells]) + "\n")
+
+
+def _measure(edits: Path, folder: Path) -> tuple[KeptEdit, ...]:
+    """OpenFace's part: targets smile with 1, plates not at all, the network's edits with 0.7, the warp's 0.2."""
+    kept = read_list(edits / "list.csv")
+    smiles = {"do nothing": 0.0, "net": 3.5, "geometry warp alone": 1.0}
+    for edit in kept:
+        _smile_csv((folder / edit.file).with_suffix(".csv"), smiles[edit.method])
+        _smile_csv((folder / target_file(edit.trial)).with_suffix(".csv"), 5.0)
+    return kept
+
+
+def test_kept_edits_are_the_ones_that_are_measured(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "report"
+    options = dataclasses.replace(QUICK, keep_edits=True)
+    found = evaluate({"net": saved()}, dataset, output, options, tools=TOOLS)
+    kept = read_list(output / "edits/list.csv")
+    assert len(kept) == 6 * 3
+    for edit in kept:
+        assert (edit.source, edit.target) == tuple(found.edits[edit.trial][name] for name in ("source", "target"))
+        picture = cv2.imread(str(output / "edits" / edit.file))
+        plate = cv2.imread(str(dataset.folder / edit.source))
+        assert np.array_equal(picture, plate) == (edit.method == "do nothing")
+        target = cv2.imread(str(output / "edits" / target_file(edit.trial)))
+        np.testing.assert_array_equal(target, cv2.imread(str(dataset.folder / edit.target)))
+    assert found.missing["ED (OpenFace)"].startswith("not measured: keep the edits, run OpenFace")
+    assert found.method("net").openface is None
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["among the pictures", "in a folder apart"])
+def test_openfaces_distance_is_measured_of_kept_edits(
+    apart: bool, dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    path, output = saved(), tmp_path / "report"
+    evaluate({"net": path}, dataset, output, dataclasses.replace(QUICK, keep_edits=True), tools=TOOLS)
+    folder = tmp_path / "openface" if apart else output / "edits"
+    kept = _measure(output / "edits", folder)
+    lost = next(edit for edit in kept if edit.method == "net")
+    (folder / lost.file).with_suffix(".csv").unlink()
+    again = dataclasses.replace(QUICK, openface=folder, overwrite=True)
+    found = evaluate({"net": path}, dataset, output, again, tools=TOOLS)
+    for label, ed in (("do nothing", 1.0), ("geometry warp alone", 0.8), ("net", 0.3)):
+        scores = found.method(label).openface
+        assert scores is not None
+        assert (scores.ed, scores.ed_ratio) == (pytest.approx(ed), pytest.approx(ed))
+        assert (scores.edits, scores.without_csv) == ((5, 1) if label == "net" else (6, 0))
+    data = json.loads((output / JSON_FILE).read_text())
+    assert data["methods"][2]["openface"]["ed"] == pytest.approx(0.3)
+    assert data["settings"]["openface"] == folder.name
+    assert "ED (OpenFace)" not in data["missing"]
+    text = (output / TABLES_FILE).read_text()
+    assert "| net | not measured: no weights | not measured: install x |" in text
+    assert "ED (OpenFace) ↓ |" in text
+    assert "- ED (OpenFace), net: 1 of 6 edits left out (edit, plate or target): 1 with" in text
+
+
+def test_openfaces_files_of_other_edits_are_refused(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    path, output = saved(), tmp_path / "report"
+    keep = dataclasses.replace(QUICK, keep_edits=True)
+    evaluate({"net": path}, dataset, output, keep, tools=TOOLS)
+    edits = output / "edits"
+    _measure(edits, edits)
+    again = dataclasses.replace(QUICK, openface=edits, overwrite=True)
+    before = (output / JSON_FILE).read_bytes()
+    with pytest.raises(
+        EvaluationError, match=r"list\.csv: lists 6 edits a method, this evaluation makes 3; evaluate"
+    ):
+        evaluate({"net": path}, dataset, output, dataclasses.replace(again, targets=1), tools=TOOLS)
+    with pytest.raises(
+        EvaluationError, match=r"list\.csv: lists other edits than this evaluation makes, first tri"
+    ):
+        evaluate({"net": path}, dataset, output, dataclasses.replace(again, seed=1), tools=TOOLS)
+    saved(provenance={"data": {"identities": ["dan"]}})  # another file of the same name
+    with pytest.raises(
+        EvaluationError, match=r"its edits of '.*' are another checkpoint's; keep the edits and meas"
+    ):
+        evaluate({"net": path}, dataset, output, again, tools=TOOLS)
+    with pytest.raises(
+        EvaluationError, match="edits: holds the edits of another evaluation; remove it, or name an"
+    ):
+        evaluate({"net": path}, dataset, output, dataclasses.replace(keep, overwrite=True), tools=TOOLS)
+    assert (output / JSON_FILE).read_bytes() == before
+
+
+def test_openfaces_folder_is_looked_at_before_any_work(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    options = dataclasses.replace(QUICK, openface=tmp_path / "gone")
+    with pytest.raises(
+        EvaluationError, match="gone: no such folder; give the one OpenFace wrote its CSV files to"
+    ):
+        evaluate({"net": saved()}, dataset, tmp_path / "report", options, tools=TOOLS)
+    assert not (tmp_path / "report").exists()
+
+
+def test_films_that_break_off_leave_the_tables(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, output = saved(), tmp_path / "report"
+    options = dataclasses.replace(QUICK, clips=(path, path))
+
+    def break_off(bench: Bench) -> dict[str, FilmScores]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation_module, "_films", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate({"net": path}, dataset, output, options, tools=TOOLS)
+    data = json.loads((output / JSON_FILE).read_text())
+    assert data["missing"]["films"] == "not measured: it ended before the films did"
+    assert len(data["edits"]) == 6
+    assert "](unpaired.png)" in (output / TABLES_FILE).read_text()
+
+    film = FilmScores(1, 9, 0.5, Response(0.6, 0.7, 9), 1.1, 1.0)
+    monkeypatch.setattr(evaluation_module, "_films", lambda _: {"net": film})
+    found = evaluate({"net": path}, dataset, output, dataclasses.replace(options, overwrite=True), tools=TOOLS)
+    assert found.method("net").film == film
+    assert "films" not in json.loads((output / JSON_FILE).read_text())["missing"]
+    assert "| films: slope | - | - | 0.600 |" in (output / TABLES_FILE).read_text()
+
+
+def test_pictures_that_break_off_leave_the_tables(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: Any) -> Any:
+        raise ReportWriteError("unpaired.png: the report cannot be written (No space left on device)")
+
+    monkeypatch.setattr(evaluation_module, "write_unpaired", break_off)
+    with pytest.raises(ReportWriteError, match="No space left"):
+        evaluate({"net": saved()}, dataset, tmp_path / "report", QUICK, tools=TOOLS)
+    assert len(json.loads((tmp_path / "report" / JSON_FILE).read_text())["methods"]) == 3
+    assert "## Pictures" not in (tmp_path / "report" / TABLES_FILE).read_text()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retarget.train.evaluation_grids import file_name
+from retarget.train.evaluation_grids import file_name, safe_name
 from retarget.train.evaluation_report import (
     Grid,
     ReportWriteError,
@@ -28,6 +28,7 @@ from retarget.train.scores import (
     Evaluation,
     FilmScores,
     MethodScores,
+    OpenFaceScores,
     PairedScores,
     RegionScores,
     UnpairedScores,
@@ -116,6 +117,19 @@ def test_tables_1_and_3_are_the_papers(evaluation: Evaluation) -> None:
     assert _row(table_3, "net") == ["0.0123", "31.90", "0.9860"]
 
 
+def test_openfaces_distance_has_a_column_where_it_was_measured(evaluation: Evaluation) -> None:
+    assert "ED (OpenFace)" not in markdown(evaluation)
+    still, warp, net = evaluation.methods
+    still = dataclasses.replace(still, openface=OpenFaceScores(6, 0, 0, 0, 0.64, 1.0))
+    net = dataclasses.replace(net, openface=OpenFaceScores(5, 1, 0, 0, 0.32, 0.5))
+    text = markdown(dataclasses.replace(evaluation, methods=(still, warp, net)))
+    table_1 = text.split("## Table 1")[1].split("## Table 3")[0]
+    assert "| method | IS ↑ | ACD ↓ | ED ↓ | ED (OpenFace) ↓ |" in table_1
+    assert [_row(table_1, m.label)[-1] for m in (still, warp, net)] == ["0.640", "not measured", "0.320"]
+    assert _row(table_1, "real images")[-1] == "-"
+    assert _row(text, "ED ratio, OpenFace's 17 AUs as OpenFace sees them")[:3] == ["1.000", "-", "0.500"]
+
+
 def test_films_are_shown_and_those_left_out_are_named(evaluation: Evaluation) -> None:
     film = FilmScores(2, 80, 0.5, Response(0.6, 0.7, 9), 1.1, 1.0, skipped=("a.mp4: no face found",))
     net = dataclasses.replace(evaluation.methods[2], film=film)
@@ -176,3 +190,9 @@ def test_labels_get_a_margin_of_their_own() -> None:
 def test_grids_have_names_any_file_system_takes() -> None:
     assert file_name("worst", "paper w/o v_rel (k=3)") == "worst-paper-w-o-v_rel-k-3.png"
     assert file_name("worst", "///") == "worst-method.png"
+    assert [safe_name(label) for label in ("..", ".", "a/../b", ".hidden")] == [
+        "method",
+        "method",
+        "a-..-b",
+        "hidden",
+    ]

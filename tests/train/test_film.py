@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from retarget.model import action_units
 from retarget.model.checkpoint import default_checkpoint_path
+from retarget.pipeline.errors import NoFaceError
+from retarget.train import film
 from retarget.train.film import (
     FilmMeter,
     FilmOptions,
@@ -98,6 +103,47 @@ def test_clips_that_cannot_be_filmed_are_named_and_not_fatal(samples: Path, tmp_
     assert scores.films == 0
     assert len(scores.skipped) == 1
     assert "broken.mp4" in scores.skipped[0]
+
+
+@pytest.fixture
+def filmed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The faces that the main job reports, for a test to fill; every clip is tracked as 10 still frames."""
+    faces: list[dict[str, Any]] = []
+    monkeypatch.setattr(film, "retarget_video", lambda *_: SimpleNamespace(details={"faces": faces}))
+    monkeypatch.setattr(film, "track_first_face", lambda *_, **__: _tracked(np.arange(10) / 25))
+    return faces
+
+
+def _asked(shot: int, smile: list[float]) -> dict[str, Any]:
+    seconds = [i / 25 for i in range(len(smile))]
+    return {"shot": shot, "seconds": seconds, "v_rel": {"AU12L": smile}, "own": {"AU12L": [0.0] * len(smile)}}
+
+
+def test_a_film_whose_first_shot_has_no_face_is_left_out(filmed: list[dict[str, Any]]) -> None:
+    filmed.append(_asked(1, [0.8] * 10))
+    scores = FilmMeter([FilmPair(Path("a.mp4"), Path("b.mp4"))]).measure(Path("net.safetensors"))
+    assert scores.skipped == ("a.mp4: no face in its first shot; use a clip that begins with one",)
+    assert scores.films == 0
+
+
+def test_a_driver_that_asks_for_next_to_nothing_is_left_out(filmed: list[dict[str, Any]]) -> None:
+    filmed.append(_asked(0, [0.8] * 4 + [0.2] * 6))
+    pairs = [FilmPair(Path("a.mp4"), Path("calm/b.mp4"))]
+    meter = FilmMeter(pairs, FilmOptions(min_request=0.3))
+    assert meter.measure(Path("net.safetensors")).skipped == (
+        "a.mp4: b.mp4 asks for a change in 4 frames only; pair it with a livelier clip",
+    )
+    filmed[0] = _asked(0, [0.8] * 5 + [0.2] * 5)
+    scores = meter.measure(Path("net.safetensors"))
+    assert (scores.films, scores.frames, scores.skipped) == (1, 5, ())
+    assert scores.ed_ratio == pytest.approx(1)  # nothing moved
+
+
+def test_a_clip_without_a_face_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wall.png"
+    cv2.imwrite(str(path), np.full((120, 160, 3), 90, np.uint8))
+    with pytest.raises(NoFaceError, match=r"wall\.png: no face found in any frame; check that a face is seen"):
+        track_first_face(path, trim_end=None)
 
 
 def test_the_first_shots_face_is_tracked(samples: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from retarget.model import action_units
 from retarget.pipeline.errors import DriverError
-from retarget.train.labels import find_labels, known_units
+from retarget.train.labels import find_labels, known_units, read_picture
 
 UNITS = [f"{name}_r" for name in action_units.OPENFACE_NAMES]
 SECONDS = np.arange(4) / 25
@@ -127,3 +127,49 @@ def test_two_files_of_one_name_are_refused_but_one_named_twice_is_not(tmp_path: 
     with pytest.raises(DriverError, match=r"b/ann.csv: has the same name as .*a/ann.csv"):
         find_labels([tmp_path])
     assert len(find_labels([tmp_path / "a", tmp_path / "a" / "ann.csv"]).files) == 1
+
+
+def test_a_pictures_one_face_is_read_in_openfaces_order(tmp_path: Path) -> None:
+    path = tmp_path / "ann.csv"
+    write_picture_file(path, 2.5)
+    faces, units = read_picture(path)
+    assert (faces, units.shape, units.dtype) == (1, (17,), np.float32)
+    assert units[action_units.OPENFACE_NAMES.index("AU12")] == pytest.approx(0.5)
+    assert np.count_nonzero(units) == 1
+
+
+@pytest.mark.parametrize("faces", [0, 2, 3])
+def test_no_face_or_several_are_counted_and_have_no_values(faces: int, tmp_path: Path) -> None:
+    write_picture_file(tmp_path / "ann.csv", 2.5, faces=faces)
+    found, units = read_picture(tmp_path / "ann.csv")
+    assert found == faces
+    assert not units.any()
+
+
+def test_a_row_without_confidence_is_no_face(tmp_path: Path) -> None:
+    path = tmp_path / "ann.csv"
+    write_picture_file(path, 2.5, faces=2)
+    path.write_text(path.read_text().replace("0,0.95,", "0,0.00,", 1))
+    faces, units = read_picture(path)
+    assert faces == 1
+    assert units[action_units.OPENFACE_NAMES.index("AU12")] == pytest.approx(0.5)
+    path.write_text(path.read_text().replace("1,0.95,", "1,0.00,", 1))
+    assert read_picture(path)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("face,confidence,AU12_r\n0,0.95,2.0\n", r"ann.csv: lacks AU01L"),
+        ("frame,timestamp,AU12L,AU12R\n1,0.0,0.5,0.5\n", r"ann.csv: not an OpenFace file"),
+        ("", r"ann.csv: the file is empty"),
+        (f"face,confidence,{','.join(UNITS)}\n0,often,{','.join('0' * 17)}\n", r"'often' is not a number"),
+        ("\xff\xfe\x00", r"ann.csv: not a CSV text file"),
+    ],
+    ids=["units", "ours", "empty", "words", "binary"],
+)
+def test_a_picture_file_that_cannot_be_read_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "ann.csv"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(DriverError, match=message):
+        read_picture(path)

@@ -252,6 +252,20 @@ def test_inception_classes_follow_the_pictures(make_bench: Callable[..., Bench])
     assert inception_of([dataclasses.replace(o, classes=None) for o in outcomes["net"]], seed=0) is None
 
 
+def test_every_edit_is_handed_on_under_its_number(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(half={"share": 0.5})
+    bench = dataclasses.replace(bench, options=dataclasses.replace(bench.options, batch=2))
+    trials = [_trial(0, 3, AU12=0.6), _trial(1, 2, AU26=0.4), _trial(3, 0, AU12=-0.6)]
+    kept: dict[tuple[int, str], np.ndarray] = {}
+    unpaired_outcomes(bench, trials, keep=lambda i, label, picture: kept.__setitem__((i, label), picture))
+    assert set(kept) == {(i, method.label) for i in range(3) for method in bench.methods}
+    for i, trial in enumerate(trials):
+        plate = bench.gallery.plate(trial.source)
+        np.testing.assert_array_equal(kept[i, "do nothing"], plate.picture)
+        (edited,) = bench.methods[1].edit([plate], trial.delta_au[None])
+        np.testing.assert_array_equal(kept[i, "half"], edited)
+
+
 def test_batches_do_not_matter(make_bench: Callable[..., Bench]) -> None:
     trials = [_trial(0, 3, AU12=0.6), _trial(1, 2, AU26=0.4), _trial(3, 0, AU12=-0.6)]
     one, all_ = (
