@@ -48,6 +48,10 @@ _GIVE_WAY = (0.12, 0.08, 0.08)
 _SHUT, _PARTED = 0.04, 0.14
 """Gap of an opening over its width: below the first nothing of the inside is seen, from the second on enough."""
 
+_AJAR, _OPEN = 0.05, 0.12
+"""Gap, after the move, over the width: what is shut and would part by less than the first stays shut (the linear
+model is not that exact, and such a slit is read as an open mouth); by the second or more it parts as it should."""
+
 
 @dataclass(frozen=True)
 class GeometryConfig:
@@ -118,8 +122,9 @@ class GeometryModel(nn.Module):
     def displacement(self, delta_au: Tensor, landmarks: Tensor, *, may_reveal: bool = True) -> Tensor:
         """Where the landmarks go: (B, 478, 2) pixels, for delta_au (B, C) and landmarks (B, 478, 3) pixels.
 
-        Lids and lips meet but never pass through each other. Without `may_reveal`, shut ones stay shut and
-        parted ones part at most twice as far: for an edit that has nothing to show behind them.
+        Lids and lips meet but never pass through each other, and what is shut does not come ajar by a hair.
+        Without `may_reveal`, shut ones stay shut and parted ones part at most twice as far: for an edit that has
+        nothing to show behind them.
         """
         # In double precision, so that the result rounds alike however many faces share a batch.
         kept_dtype, precise = landmarks.dtype, torch.float32 if landmarks.device.type == "mps" else torch.float64
@@ -129,8 +134,7 @@ class GeometryModel(nn.Module):
         moved = torch.einsum("bij,bkj->bki", pose.rotation, canonical) * pose.scale[:, None, None]
         down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
         points, planar = landmarks[..., :2], moved[..., :2]
-        if not may_reveal:
-            planar = _kept_shut(points, planar, down, self._spread(precise))
+        planar = _kept_shut(points, planar, down, self._spread(precise), may_open=may_reveal)
         return _meet(points, planar, down).to(kept_dtype)
 
     def _spread(self, dtype: torch.dtype) -> list[Tensor]:
@@ -299,8 +303,11 @@ def _meet(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
     return out
 
 
-def _kept_shut(points: Tensor, displacement: Tensor, down: Tensor, spreads: list[Tensor]) -> Tensor:
-    """Displacement with every opening parted no further than what can be seen through it allows.
+def _kept_shut(
+    points: Tensor, displacement: Tensor, down: Tensor, spreads: list[Tensor], *, may_open: bool
+) -> Tensor:
+    """Displacement with every opening parted no further than what can be seen through it allows; if it `may_open`,
+    that is so only where it would be left ajar.
 
     The lips and lids give way as a whole: what is taken from their edge is taken from the skin around it too,
     falling off over `_GIVE_WAY` canonical units.
@@ -308,12 +315,15 @@ def _kept_shut(points: Tensor, displacement: Tensor, down: Tensor, spreads: list
     out = displacement.clone()
     for opening, spread_pair in zip(_OPENINGS, zip(spreads[::2], spreads[1::2], strict=True), strict=True):
         upper, lower = (list(chain) for chain in opening)
-        width = (points[:, upper[-1]] - points[:, upper[0]]).norm(dim=-1)[:, None]
+        width = (points[:, upper[-1]] - points[:, upper[0]]).norm(dim=-1)[:, None].clamp(min=1e-6)
         rise = -(displacement[:, upper] * down[:, None]).sum(-1)
         fall = (displacement[:, lower] * down[:, None]).sum(-1)
         gap = ((points[:, lower] - points[:, upper]) * down[:, None]).sum(-1).clamp(min=0)
         seen = ((gap.amax(1, keepdim=True) / width - _SHUT) / (_PARTED - _SHUT)).clamp(0, 1)
         excess = (rise + fall - gap * seen).clamp(min=0)  # parts by at most `gap` more, by nothing if shut
+        if may_open:
+            wanted = (gap + rise + fall).amax(1, keepdim=True) / width
+            excess = excess * (1 - ((wanted - _AJAR) / (_OPEN - _AJAR)).clamp(0, 1))
         share = rise.clamp(min=0) / (rise.clamp(min=0) + fall.clamp(min=0)).clamp(min=1e-6)
         for spread, back in zip(spread_pair, (excess * share, -excess * (1 - share)), strict=True):
             out += torch.einsum("kj,bj->bk", spread, back)[..., None] * down[:, None]

@@ -104,3 +104,11 @@ def test_a_geometry_that_does_half_is_doubled(
     # and no further than is allowed
     _, history = calibrated(half, dataset, meter, largest_growth=1.2, **options)
     assert 1.0 < max(done.growth for done in history) <= 1.2 + 1e-6
+
+
+def test_lids_are_left_alone(free: GeometryModel) -> None:
+    requested = np.random.default_rng(0).uniform(-1, 1, (500, C))
+    change = correction(Responses(requested, 0.5 * requested), free)
+    for name in ("AU05L", "AU07R", "AU45L", "AU45R"):
+        assert not change[action_units.resolve(name)[0]].any()
+    assert change[action_units.resolve("AU12L")[0]].any()
