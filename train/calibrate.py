@@ -44,8 +44,8 @@ LARGEST_GROWTH = 1.15
 GAZE = tuple(i for name in ("AU61", "AU62", "AU63", "AU64") for i in action_units.resolve(name))
 
 LIDS = tuple(i for name in ("AU05", "AU07", "AU45") for i in action_units.resolve(name))
-"""Their rows of W are left alone. Corrected (by up to a half), lids were measured a little nearer to what was asked,
-but further from true frames of the same person: eyes 0.91 of doing nothing instead of 0.87, on 60 pairs."""
+"""Their rows of W are left alone. Corrected (by up to a half), lids were measured nearer to what was asked, but
+further from true frames of the same person: eyes 0.91 of doing nothing instead of 0.87, on 60 pairs."""
 
 Matrix = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from retarget.pipeline.expression import canonical_face
 from retarget.pipeline.terminal import bars, parser, run_command
 from retarget.pipeline.track import mesh_triangles
 
-from .dataset import open_dataset
+from .dataset import open_dataset, person_marks
 from .options import TrainOptions, load_options, recipes
 
 DESCRIPTION = """\
@@ -150,7 +150,7 @@ def _fit_geometry(arguments: argparse.Namespace) -> int:
         provenance["calibration"] = [vars(done) for done in history]
     provenance["data"] = {
         "name": dataset.folder.name,
-        "identities": [dataset.identities[i] for i in sorted(set(dataset.identity[~dataset.is_eval].tolist()))],
+        "people": person_marks(dataset.identities[i] for i in set(dataset.identity[~dataset.is_eval].tolist())),
     }
     config = GeneratorConfig(width=0, crop_px=dataset.crop.size_px)
     _save(arguments.output, Generator(config, geometry), dataset.crop, dataset.au_source, provenance)

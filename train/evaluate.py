@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from retarget.model.checkpoint import Checkpoint, load_checkpoint
 
 from .bench import Bench, EvaluateOptions, EvaluationError, Progress, Tools, no_progress, open_tools
-from .dataset import Dataset
+from .dataset import Dataset, person_marks
 from .edits import EDITS_FOLDER, EditFolder, edit_list
 from .evaluation_grids import write_pairs, write_strips, write_sweep, write_unpaired, write_worst
 from .evaluation_report import JSON_FILE, TABLES_FILE, Grid, as_written, write_evaluation
@@ -346,13 +346,13 @@ def _check_people(
     if options.split == "train":
         return ["measured on the TRAIN split: this says how well people seen in training are remembered"]
     notes = []
-    evaluated = {dataset.identities[i] for i in np.unique(dataset.identity[dataset.is_eval])}
+    names = [dataset.identities[i] for i in np.unique(dataset.identity[dataset.is_eval])]
     for path, checkpoint in loaded.values():
         trained = _trained_people(checkpoint)
         if trained is None:
             notes.append(f"{path.name} does not say which people it was made from; they may be among those here")
             continue
-        if shared := sorted(evaluated & trained):
+        if shared := [name for name in names if trained.issuperset(person_marks([name]))]:
             more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
             raise EvaluationError(
                 f"{path}: was trained on {shared[0]}{more} of this evaluation; split the dataset otherwise, or "
@@ -362,9 +362,10 @@ def _check_people(
 
 
 def _trained_people(checkpoint: Checkpoint) -> set[str] | None:
+    """Marks (`person_marks`) of the people a checkpoint was made from; None if it does not say."""
     data = checkpoint.provenance.get("data")
-    names = data.get("identities") if isinstance(data, Mapping) else None
-    return {str(name) for name in names} if isinstance(names, Sequence) and not isinstance(names, str) else None
+    marks = data.get("people") if isinstance(data, Mapping) else None
+    return {str(mark) for mark in marks} if isinstance(marks, Sequence) and not isinstance(marks, str) else None
 
 
 def _make_folder(folder: Path, *, overwrite: bool) -> None:

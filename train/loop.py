@@ -31,7 +31,7 @@ from retarget.model.geometry import GeometryModel
 from . import ema
 from .critics import Critic, build_critics
 from .data import Batch, BatchSource, BatchStream
-from .dataset import Dataset
+from .dataset import Dataset, person_marks
 from .options import TrainOptions
 from .parallel import Group, any_of, average_gradients, joined, mean_of, same_start
 from .perceptual import PerceptualFeatures
@@ -343,7 +343,7 @@ class Run:
             "data": {
                 "name": self.source.dataset.folder.name,
                 "rows": len(self.source.rows),
-                "identities": self.source.identities,
+                "people": person_marks(self.source.identities),
             },
             "versions": {"retarget": importlib.metadata.version("retarget"), "torch": torch.__version__},
         }

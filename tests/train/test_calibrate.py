@@ -46,7 +46,7 @@ def test_a_planted_response_is_undone(free: GeometryModel) -> None:
     assert change[left, left] == pytest.approx(0.3, abs=0.02)
     assert change[left, cheek] == pytest.approx(-0.1, abs=0.02)
     after = Responses(requested, requested @ (np.eye(C) + change) @ response)
-    assert after.distance_ratio < 0.5 * found.distance_ratio
+    assert after.distance_ratio < 0.6 * found.distance_ratio  # lids stay as they were
 
 
 def test_no_step_is_larger_than_the_limit(free: GeometryModel) -> None:

@@ -21,7 +21,7 @@ from retarget.model.crop_spec import CropSpec
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
 from retarget.train import evaluate as evaluation_module
 from retarget.train.bench import Bench, EvaluateOptions, EvaluationError, Tools
-from retarget.train.dataset import Dataset, open_dataset
+from retarget.train.dataset import Dataset, open_dataset, person_marks
 from retarget.train.edits import KeptEdit, read_list, target_file
 from retarget.train.evaluate import choose, evaluate
 from retarget.train.evaluation_report import JSON_FILE, TABLES_FILE, ReportWriteError
@@ -151,7 +151,7 @@ def gan(tmp_path: Path) -> Path:
         au_source="test",
         action_units=names,
         condition="absolute",
-        provenance={"data": {"identities": ["dan"]}},
+        provenance={"data": {"people": person_marks(["dan"])}},
     )
     return path
 
@@ -218,7 +218,7 @@ def test_the_seed_decides_everything(dataset: Dataset, saved: Callable[..., Path
 def test_people_a_checkpoint_was_trained_on_are_refused(
     dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = saved(provenance={"data": {"identities": ["bob", "cec", "eve"]}})
+    path = saved(provenance={"data": {"people": person_marks(["bob", "cec", "eve"])}})
     with pytest.raises(
         EvaluationError, match=r"net\.safetensors: was trained on bob and 1 more of this evaluation"
     ):
@@ -229,7 +229,7 @@ def test_people_a_checkpoint_was_trained_on_are_refused(
 def test_the_train_split_is_used_only_by_name_and_says_so(
     dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = saved(provenance={"data": {"identities": ["dan"]}})
+    path = saved(provenance={"data": {"people": person_marks(["dan"])}})
     options = dataclasses.replace(QUICK, split="train")
     found = evaluate({"net": path}, dataset, tmp_path / "report", options, tools=TOOLS)
     assert any("TRAIN split" in note for note in found.notes)
@@ -406,7 +406,7 @@ def test_openfaces_files_of_other_edits_are_refused(
         EvaluationError, match=r"list\.csv: lists other edits than this evaluation makes, first tri"
     ):
         evaluate({"net": path}, dataset, output, dataclasses.replace(again, seed=1), tools=TOOLS)
-    saved(provenance={"data": {"identities": ["dan"]}})  # another file of the same name
+    saved(provenance={"data": {"people": person_marks(["dan"])}})  # another file of the same name
     with pytest.raises(
         EvaluationError, match=r"its edits of '.*' are another checkpoint's; keep the edits and meas"
     ):

@@ -22,6 +22,7 @@ from retarget.model.errors import RetargetError
 from retarget.model.generator import compose
 from retarget.model.geometry import GeometryModel
 from retarget.train import loop
+from retarget.train.dataset import person_marks
 from retarget.train.loop import learning_rate, train
 from retarget.train.options import load_options, recipes
 from retarget.train.state import TrainingError
@@ -74,7 +75,7 @@ def test_every_recipe_runs(
     assert checkpoint.condition == ("absolute" if name in ("paper-absolute", "ganimation") else "relative")
     assert len(checkpoint.action_units) == (46 if name == "default" else 17)
     assert checkpoint.provenance["steps"] == 2
-    assert checkpoint.provenance["data"]["identities"] == [f"person {i}" for i in range(4)]
+    assert checkpoint.provenance["data"]["people"] == person_marks(f"person {i}" for i in range(4))
     assert checkpoint.provenance["config_hash"] == small(name).learning_hash
     assert (run / "samples" / "0000002.png").stat().st_size > 1000
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
