@@ -167,16 +167,23 @@ class Generator(nn.Module):
             return Edit(flow, nothing[:, :1], paint=nothing, shade=nothing)
         holes = self.geometry.holes(landmarks, displacement, size_px)
         correction: Correction = self.network(image, delta_au, flow, holes)
-        return self._bounded(correction, image, delta_au, flow, holes)
+        needed = self.geometry.reveal(landmarks, displacement).to(image.dtype)
+        return self._bounded(correction, image, delta_au, flow, holes, needed)
 
-    def _bounded(self, raw: Correction, image: Tensor, delta_au: Tensor, flow: Tensor, holes: Tensor) -> Edit:
-        """The network's raw answers, kept to where and how far each may act."""
+    def _bounded(
+        self, raw: Correction, image: Tensor, delta_au: Tensor, flow: Tensor, holes: Tensor, needed: Tensor
+    ) -> Edit:
+        """The network's raw answers, kept to where and how far each may act.
+
+        `needed` (B, 2): how much of each hole is new; teeth and eyes that are in the plate are not painted over.
+        """
         config = self.config
         gate = _gate(delta_au)
         reach = gate * _reach(flow)
         flow = flow + config.residual_flow_fraction * config.crop_px * reach * raw.flow.tanh()
         radius_px = round(config.mask_dilation_fraction * config.crop_px)
-        mask = gate * _dilated(holes.amax(1, keepdim=True), radius_px) * (raw.mask - _MASK_REST).sigmoid()
+        bound = (_dilated(holes, radius_px) * needed[:, :, None, None]).amax(1, keepdim=True)
+        mask = gate * bound * (raw.mask - _MASK_REST).sigmoid()
         cover = raw.paint.tanh()
         paint = (1 - cover.abs()) * warp(image, flow) + cover
         return Edit(flow, mask, paint, shade=config.shade_limit * reach * raw.shade.tanh())
@@ -282,7 +289,7 @@ def _reach(flow: Tensor) -> Tensor:
 
 
 def _dilated(holes: Tensor, radius_px: int) -> Tensor:
-    """The holes (B, 1, S, S) with a ramp of `radius_px` from 1 at their edge down to 0; within [0, 1].
+    """The holes (B, n, S, S) with a ramp of `radius_px` from 1 at their edge down to 0; within [0, 1].
 
     Holes much thinner than the radius count in part, so that lips about to open do not switch a mask on.
     """

@@ -48,6 +48,9 @@ _GIVE_WAY = (0.12, 0.08, 0.08)
 _SHUT, _PARTED = 0.04, 0.14
 """Gap of an opening over its width: below the first nothing of the inside is seen, from the second on enough."""
 
+_STRETCHED, _NEW = 1.25, 2.0
+"""Growth of an opening's gap up to which its inside is only stretched, and from which on it counts as new."""
+
 _AJAR, _OPEN = 0.05, 0.12
 """Gap, after the move, over the width: what is shut and would part by less than the first stays shut (the linear
 model is not that exact, and such a slit is read as an open mouth); by the second or more it parts as it should."""
@@ -163,6 +166,21 @@ class GeometryModel(nn.Module):
         What lies in there the warp can only stretch: a prior for where a network may paint.
         """
         return _Raster(self, landmarks, displacement, size_px).holes()
+
+    def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:
+        """(B, 2) in [0, 1]: how much of what is seen through the mouth (0) and the eyes (1) after the move was not
+        seen before, and has to be made up. What parts by less than a quarter shows what it showed, stretched.
+        """
+        points = landmarks[..., :2]
+        target = points + displacement
+        per_opening = []
+        for upper, lower in _OPENINGS:
+            width = (points[:, upper[-1]] - points[:, upper[0]]).norm(dim=-1).clamp(min=1e-6)
+            before, after = ((p[:, lower] - p[:, upper]).norm(dim=-1).amax(1) for p in (points, target))
+            growth = after / before.maximum(_SHUT * width)
+            per_opening.append(((growth - _STRETCHED) / (_NEW - _STRETCHED)).clamp(0, 1))
+        mouth, right, left = per_opening
+        return torch.stack([mouth, right.maximum(left)], 1)
 
 
 def mirror_pairs(mean_shape: Tensor) -> Tensor:

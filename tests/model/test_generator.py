@@ -37,6 +37,11 @@ class FakeGeometry(nn.Module):
         out[:, 0, 28:36, 28:36] = 1
         return out
 
+    def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:  # noqa: ARG002
+        return torch.full((displacement.shape[0], 2), self.new)
+
+    new = 1.0
+
 
 def config(**changes: Any) -> GeneratorConfig:
     return GeneratorConfig(**({"width": 4, "au_count": C, "crop_px": S} | changes))
@@ -332,3 +337,15 @@ def test_generator_refuses_what_does_not_fit(image: Tensor) -> None:
         generator(image, DELTA[:, :2], LANDMARKS)
     with pytest.raises(ValueError, match="landmarks are missing"):
         generator(image, DELTA)
+
+
+def test_what_the_plate_shows_is_not_painted_over() -> None:
+    generator = with_random_heads(motion())
+    image, delta, landmarks = torch.rand(1, 3, S, S), torch.tensor([[1.0, 0, 0]]), torch.zeros(1, 478, 3)
+    masks = {}
+    for new in (0.0, 0.5, 1.0):
+        generator.geometry.new = new
+        masks[new] = generator(image, delta, landmarks).mask
+    assert masks[1.0].max() > 0
+    assert torch.equal(masks[0.0], torch.zeros_like(masks[0.0]))
+    torch.testing.assert_close(masks[0.5], 0.5 * masks[1.0])

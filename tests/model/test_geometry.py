@@ -185,6 +185,19 @@ def test_shut_lips_stay_shut_where_nothing_may_be_revealed(make_geometry: Make, 
     np.testing.assert_allclose(parted, model.displacement(units(AU26=1), wide), atol=0.05)
 
 
+def test_only_what_was_not_seen_has_to_be_made_up(make_geometry: Make, place_face: Any) -> None:
+    model = make_geometry({"AU26": drop_jaw})
+
+    def revealed(gap: float, au: float) -> list[float]:
+        landmarks = tensor(place_face(CENTER, SCALE, shape=shape_with_gap(gap)))[None]
+        return model.reveal(landmarks, model.displacement(units(AU26=au), landmarks))[0].tolist()
+
+    assert revealed(0.0, 1.0) == [1.0, 0.0]  # a shut mouth opens; the eyes keep still
+    assert revealed(0.3, 0.2)[0] == 0.0  # an open one opens a little further
+    assert 0 < revealed(0.3, 0.7)[0] < 1
+    assert revealed(0.3, -0.5)[0] == 0.0  # or closes
+
+
 # Flow
 
 
