@@ -230,7 +230,11 @@ def geometry_of(path: Path) -> GeometryModel:
     Raises:
         RetargetError: it has none.
     """
-    generator = load_checkpoint(path).build_editor().generator
+    return _geometry_in(path, load_checkpoint(path).build_editor())
+
+
+def _geometry_in(path: Path, editor: Editor) -> GeometryModel:
+    generator = editor.generator
     if not isinstance(generator, Generator) or generator.geometry is None:
         raise RetargetError(f"{path}: has no geometry model; name a checkpoint of `retarget-train fit-geometry`")
     return generator.geometry
@@ -331,6 +335,9 @@ def _add_export(commands: Any) -> None:
         description="Write a checkpoint in half precision; the geometry stays exact.",
     )
     flags.add_argument("checkpoint", type=Path)
+    flags.add_argument(
+        "--geometry", type=Path, metavar="FILE", help="checkpoint whose geometry model takes the place of its own"
+    )
     flags.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.safetensors")
     flags.add_argument("--overwrite", action="store_true")
     flags.set_defaults(do=_export)
@@ -343,12 +350,17 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.output.exists() and not arguments.overwrite:
         raise RetargetError(f"{arguments.output}: exists already; name another file or use --overwrite")
     editor: Editor = checkpoint.build_editor()
+    provenance = dict(checkpoint.provenance)
+    if arguments.geometry:
+        other = load_checkpoint(arguments.geometry)
+        _geometry_in(arguments.checkpoint, editor).load_state_dict(geometry_of(arguments.geometry).state_dict())
+        provenance["geometry"] = {key: value for key, value in other.provenance.items() if key != "data"}
     save_editor(
         arguments.output,
         editor,
         crop=checkpoint.crop,
         au_source=checkpoint.au_source,
-        provenance=checkpoint.provenance,
+        provenance=provenance,
         precision="fp16",
     )
     print(f"{arguments.output}: {arguments.output.stat().st_size / 2**20:.1f} MiB")
