@@ -23,7 +23,7 @@ NOT_FOR_MODEL = {"av", "mediapipe", "cv2", "scipy", "scenedetect", "yaml", "matp
 TORCH_IN_PIPELINE = {"render.py"}
 
 DATA = {
-    "model": ("py.typed", "default.safetensors"),
+    "model": ("py.typed", "default.safetensors", "MODEL_CARD.md"),
     "pipeline": ("py.typed", "face_landmarker.task", "canonical_face.npy"),
     "train": ("py.typed", "recipes.yaml"),
 }
