@@ -7,6 +7,7 @@ The batch decides from the manifest what need not run, hands the rest to an `Exe
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import sys
 import threading
@@ -20,9 +21,31 @@ from tqdm import tqdm
 
 from .cache import DEFAULT_LIMIT_BYTES, Contents, default_cache_dir, signature_of
 from .errors import OptionError, RetargetError
-from .manifest import Entry, Manifest, clear_all_leftovers, end_work, job_folder, part_of, report_path
+from .manifest import (
+    Entry,
+    Manifest,
+    clear_all_leftovers,
+    end_work,
+    job_folder,
+    part_of,
+    pieces_folder,
+    report_path,
+)
+from .pieces import drop_pieces
 from .video import open_video
-from .work import Event, JobState, Outcome, Progressed, Setting, Started, Task, Work, request_hash, run_job
+from .work import (
+    Event,
+    JobState,
+    Outcome,
+    Progressed,
+    Setting,
+    Started,
+    Task,
+    TaskQueue,
+    Work,
+    request_hash,
+    run_job,
+)
 from .workers import TICK_SECONDS, LocalWorkers
 
 if TYPE_CHECKING:
@@ -47,12 +70,20 @@ class BatchOptions:
     use_cache: bool = True
     devices: tuple[str, ...] = ()
     """Handed out to the workers in turn, instead of each job's own: ("cuda:0", "cuda:1")."""
+    chunk_seconds: float = 60.0
+    """Clips longer than this are encoded in pieces of this length: a killed batch goes on from the last whole one
+    when it is started again (with the same number of workers). 0: never."""
+    overlap: bool | None = None
+    """Whether a worker tracks its next clip while it encodes the one in work; it needs the cache. None: where each
+    worker has four cores or more (see `workers.py`)."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise OptionError(f"{self.workers} workers make no batch; use 1 or more")
         if self.cache_limit_bytes < 0:
             raise OptionError(f"a cache of {self.cache_limit_bytes} bytes makes no sense; use --no-cache for none")
+        if not (math.isfinite(self.chunk_seconds) and self.chunk_seconds >= 0):
+            raise OptionError(f"chunks of {self.chunk_seconds:g} s make no sense; use more than 0, or 0 for none")
 
     @property
     def setting(self) -> Setting:
@@ -61,6 +92,7 @@ class BatchOptions:
             output_dir=self.output_dir,
             cache_dir=(self.cache_dir or default_cache_dir()) if self.use_cache else None,
             cache_limit_bytes=self.cache_limit_bytes,
+            chunk_seconds=self.chunk_seconds,
         )
 
 
@@ -112,7 +144,7 @@ class Executor(Protocol):
     The events come as they happen, with None in between now and then; closing the generator stops the work.
     """
 
-    def run(self, tasks: Iterator[Task]) -> Generator[Event | None, None, None]: ...
+    def run(self, tasks: TaskQueue) -> Generator[Event | None, None, None]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +183,9 @@ def run_batch(
     Raises:
         RetargetError: the batch as a whole cannot run (locked, no manifest, outputs that meet).
     """
-    workers = LocalWorkers(options.workers, options.setting, devices=options.devices, work=work)
+    workers = LocalWorkers(
+        options.workers, options.setting, devices=options.devices, overlap=options.overlap, work=work
+    )
     return run_with(workers, jobs, options, progress=progress)
 
 
@@ -234,7 +268,8 @@ class _Batch:
     def run(self, executor: Executor) -> None:
         waiting = [self._jobs[index] for index in self._order if not self._is_settled(self._jobs[index])]
         self._tell()
-        with self._frames.counting(waiting), contextlib.closing(executor.run(self._tasks(waiting))) as events:
+        tasks = TaskQueue(self._tasks(waiting), is_over=self._is_over)
+        with self._frames.counting(waiting), contextlib.closing(executor.run(tasks)) as events:
             for event in events:
                 self._take(event)
                 if self._stop.asked:
@@ -271,16 +306,20 @@ class _Batch:
         if previous.state == "done" and made is not None:
             with contextlib.suppress(OSError, RetargetError):
                 if signature_of(job.output) == made.signature:
-                    end_work(job_folder(self._options.output_dir, job.name))
+                    folder = job_folder(self._options.output_dir, job.name)
+                    end_work(folder)
+                    drop_pieces(pieces_folder(folder))
                     self._note(job, "skipped", previous)
                     return True
         return False
 
+    def _is_over(self) -> bool:
+        """Whether no further job is to be started."""
+        return self._stop.asked or (self._options.halt_on_error and self._has_failure())
+
     def _tasks(self, waiting: Sequence[Job]) -> Iterator[Task]:
         known = {content.path: content for entry in self._manifest.entries.values() for content in entry.inputs}
         for job in waiting:
-            if self._stop.asked or (self._options.halt_on_error and self._has_failure()):
-                return
             previous = self._previous(job)
             names = {str(path.absolute()) for path in (job.source, *job.drivers)}
             names |= {content.path for content in previous.inputs} if previous else set()

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from .batch import BatchOptions, BatchResult, JobResult, ProgressBar, run_batch, show_nothing, summary
-from .cache import default_cache_dir
+from .cache import DEFAULT_LIMIT_BYTES, default_cache_dir
 from .editorial import Timeline, write_timeline
 from .errors import OptionError, RetargetError
 from .jobs import DEFAULT_NAME, Job, JobSheet, JobSheetError, jobs_from_globs, load_sheet
@@ -38,7 +38,7 @@ report.html and report.csv (worst first) and batch.otio (outputs with markers fo
 """
 
 QUALITY_FILE = "quality.json"
-GIGABYTE = 10**9
+GIBIBYTE = 2**30
 
 
 def batch_command(
@@ -67,9 +67,10 @@ def batch_command(
         halt_on_error=arguments.halt_on_error,
         retry_failed=arguments.retry_failed,
         cache_dir=arguments.cache_dir,
-        cache_limit_bytes=round(arguments.cache_limit * GIGABYTE),
+        cache_limit_bytes=round(arguments.cache_limit * GIBIBYTE),
         use_cache=not arguments.no_cache,
         devices=tuple(arguments.devices.split(",")) if arguments.devices else (),
+        chunk_seconds=arguments.chunk_seconds,
     )
     result = _run(sheet.jobs, options, arguments)
     if not arguments.quiet:
@@ -100,7 +101,10 @@ def _flags(add_option_flags: Callable[[argparse.ArgumentParser], None]) -> argpa
         help="for a sheet or timeline: what counts where it says nothing: strength=0.8, driver=smile.yaml",
     )  # fmt: skip
     how = flags.add_argument_group("how")
-    how.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="clips at a time (default 1)")
+    how.add_argument(
+        "-j", "--jobs", type=int, default=BatchOptions.workers, metavar="N",
+        help="clips at a time (default %(default)s)",
+    )  # fmt: skip
     how.add_argument("--halt-on-error", action="store_true", help="start nothing more after a failure")
     how.add_argument("--retry-failed", action="store_true", help="also what failed before and has not changed")
     how.add_argument("--devices", metavar="D,D", help="handed out to the workers in turn: cuda:0,cuda:1")
@@ -108,7 +112,15 @@ def _flags(add_option_flags: Callable[[argparse.ArgumentParser], None]) -> argpa
     how.add_argument(
         "--cache-dir", type=Path, metavar="FOLDER", help=f"of tracking results (default {default_cache_dir()})"
     )
-    how.add_argument("--cache-limit", type=float, default=4.0, metavar="GB", help="its size (default %(default)s)")
+    limit = DEFAULT_LIMIT_BYTES / GIBIBYTE
+    how.add_argument(
+        "--cache-limit", type=float, default=limit, metavar="GIB", help="its size (default %(default)g)"
+    )
+    how.add_argument(
+        "--chunk-seconds", type=float, default=BatchOptions.chunk_seconds, metavar="S",
+        help="longer clips are encoded in pieces of this length, and after a crash the last whole one is gone on "
+        "from; 0 is never (default %(default)g)",
+    )  # fmt: skip
     how.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, HOST:6379 (retarget[ray])")
     how.add_argument("--ray-cpus", type=float, default=1, metavar="N", help="a job needs (default %(default)s)")
     how.add_argument("--ray-gpus", type=float, default=0, metavar="N", help="a job needs (default %(default)s)")

@@ -54,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _COMMANDS.get(arguments[0]) if arguments else None
-    return run_command("retarget", lambda: command(arguments[1:]) if command else _retarget(arguments))
+    return run_command(
+        "retarget",
+        lambda: command(arguments[1:]) if command else _retarget(arguments),
+        interrupted="nothing was written",
+    )
 
 
 # Commands ----------------------------------------------------------------------------------------------

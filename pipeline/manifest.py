@@ -5,6 +5,7 @@
     OUTPUT_DIR/.retarget/NAME/report.json      the run's report
     OUTPUT_DIR/.retarget/NAME/lock             held while the job runs, by whichever process does it
     OUTPUT_DIR/.retarget/NAME/working.json     the job is being worked on, or was when its process died
+    OUTPUT_DIR/.retarget/NAME/pieces/          of a long clip, what of it is encoded; gone when the output is there
 
 The locks belong to open files, so they vanish with the process that holds them, however it ends. A line is
 appended with one write and synced to the disk; one that was cut off is no line. On opening, the lines that
@@ -119,6 +120,11 @@ def job_folder(output_dir: Path, name: str) -> Path:
 def report_path(output_dir: Path, name: str) -> Path:
     """Where the report of a job's run is."""
     return job_folder(output_dir, name) / "report.json"
+
+
+def pieces_folder(folder: Path) -> Path:
+    """Where the pieces of a job's output are kept; `folder` is the job's."""
+    return folder / "pieces"
 
 
 def part_of(output: Path) -> Path:
@@ -317,12 +323,13 @@ def job_lock(folder: Path, *, wait_seconds: float = JOB_LOCK_SECONDS) -> Iterato
 # Leftovers ---------------------------------------------------------------------------------------------
 
 
-def begin_work(folder: Path, output: Path, *, owns_output: bool) -> None:
+def begin_work(folder: Path, output: Path, *, owns_output: bool, keeps_part: bool = False) -> None:
     """Notes, before anything is written, that this output is being made here. The job's lock must be held.
 
-    `owns_output`: whatever appears under that name is ours, not the user's.
+    `owns_output`: whatever appears under that name is ours, not the user's. `keeps_part`: what is half-written is
+    gone on with, not removed.
     """
-    parts = [part_of(output), folder / ".report.part.json"]
+    parts = [folder / ".report.part.json", *([] if keeps_part else [part_of(output)])]
     note = {
         "output": str(output.absolute()) if owns_output else None,
         "parts": [str(part.absolute()) for part in parts],

@@ -43,12 +43,13 @@ from .errors import NoFaceError, OptionError, VideoReadError
 from .expression import AU_SOURCE
 from .options import Progress, RetargetOptions, is_named, no_progress
 from .output import MADE_FROM, check_not_input
+from .pieces import Pieces
 from .plan import EditSchedule, FacePlan, PlanOptions, plan_faces
 from .prefetch import prefetch
 from .records import Frame, Report, VideoInfo
-from .render import FaceEdit, FrameRequest, Renderer
+from .render import FaceEdit, FrameRequest, RenderedFrame, Renderer
 from .report import faded_frames, notes_on, plan_details
-from .video import EncodeOptions, VideoReader, create_video, open_video
+from .video import EncodeOptions, VideoReader, VideoWriter, create_video, open_video
 
 RENDER_AHEAD_FRAMES = 2
 BLEND_AHEAD_FRAMES = 2
@@ -109,6 +110,7 @@ def retarget_video(
     progress: Progress[Any] = no_progress,
     resources: Resources | None = None,
     check: Callable[[], None] = lambda: None,
+    pieces: Pieces | None = None,
 ) -> Report:
     """Changes the expression of the faces in `source` to what `driver` asks, and writes `output`.
 
@@ -120,6 +122,8 @@ def retarget_video(
             where that is not said).
         resources: what earlier runs left to be used again.
         check: called when all is written, before the output appears; if it raises, nothing is left.
+        pieces: a film longer than one of these is encoded in such pieces, and those that an earlier run left are
+            neither rendered nor encoded again; removing them afterwards is the caller's business.
 
     Raises:
         RetargetError: anything the user can put right, in one line; see pipeline.errors.
@@ -136,7 +140,9 @@ def retarget_video(
         encode = _share_of_encoder(options.encode, resources.cores)
         writer = create_video(output, like=session.reader, options=encode, overwrite=options.overwrite)
         session.analyse()
-        with writer, contextlib.closing(prefetch(session.edited_frames(), BLEND_AHEAD_FRAMES)) as frames:
+        if pieces is not None and session.frame_count > pieces.frames_at(session.reader.info.frame_rate):
+            writer.use_pieces(pieces)
+        with writer, contextlib.closing(prefetch(session.frames_for(writer), BLEND_AHEAD_FRAMES)) as frames:
             for frame in progress(frames, "retarget", session.frame_count):
                 with clock.running("encode"):
                     writer.write(frame)
@@ -147,6 +153,28 @@ def retarget_video(
     report.details["output"] = str(output)
     report.seconds = {**clock.seconds(), "elapsed": round(time.perf_counter() - started, 3)}
     return report
+
+
+def track_ahead(
+    source: str | Path,
+    drivers: Sequence[str | Path],
+    options: RetargetOptions,
+    *,
+    cache: TrackingCache,
+    progress: Progress[Any] = no_progress,
+) -> None:
+    """Fills the cache with what the first reading of such a run will look for, and needs no network for it.
+
+    Raises:
+        RetargetError: as the run will.
+    """
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(_open_source(Path(source), options))
+        if reader.info.is_still:
+            return
+        for driver in drivers:
+            load_driver(driver, options, frame_rate=reader.info.frame_rate, progress=progress, cache=cache)
+        analyse_clip(stack, reader, options, clock=Clock(), progress=progress, label="track", cache=cache)
 
 
 def _share_of_encoder(encode: EncodeOptions, cores: int | None) -> EncodeOptions:
@@ -236,10 +264,24 @@ class Session:
             for edited in edits:
                 yield edited.result
 
-    def edits(self, only: Collection[int] | None = None) -> Generator[EditedFrame, None, None]:
+    def frames_for(self, writer: VideoWriter) -> Iterator[Frame]:
+        """`edited_frames` for a writer that makes its output in pieces, or does not.
+
+        Frames of pieces that are there are only decoded. A batch of faces never reaches over the joint of two, so
+        that a run which goes on from there computes what an undisturbed one would, to the bit.
+        """
+        self._edited += writer.kept_changes
+        with contextlib.closing(self.edits(kept=writer.kept_frames, group=writer.piece_frames)) as edits:
+            for edited in edits:
+                yield edited.result
+
+    def edits(
+        self, only: Collection[int] | None = None, *, kept: int = 0, group: int | None = None
+    ) -> Generator[EditedFrame, None, None]:
         """The frames of `edited_frames` before and after, with what was done; of some frames only if so asked.
 
-        Reading stops behind the last of `only`. Holds as much as `edited_frames`.
+        Reading stops behind the last of `only`. The first `kept` frames are given as they are. Of each `group`
+        frames the faces are rendered in batches of their own. Holds as much as `edited_frames`.
         """
         clock, reader = self._clock, self.reader
         # Closed here, whatever happens downstream: no thread must outlive the reader it decodes.
@@ -247,14 +289,24 @@ class Session:
             decoded = stack.enter_context(
                 contextlib.closing(prefetch(clock.stage("decode", _picked(reader, only)), DECODE_AHEAD_FRAMES))
             )
+            for frame in itertools.islice(decoded, kept):
+                self._written += 1
+                yield EditedFrame(frame, frame, ())
             requests = (FrameRequest(frame, self.schedule.faces(frame.index)) for frame in decoded)
-            rendering = clock.stage("render", self.renderer.render(clock.stage("crop", requests)))
+            rendering = clock.stage("render", self._rendered(clock.stage("crop", requests), group))
             for rendered in stack.enter_context(contextlib.closing(prefetch(rendering, RENDER_AHEAD_FRAMES))):
                 with clock.running("blend"):
                     frame = blend(rendered.frame, rendered.edits, reader.info)
                 self._edited += frame is not rendered.frame
                 self._written += 1
                 yield EditedFrame(rendered.frame, frame, rendered.edits)
+
+    def _rendered(self, requests: Iterator[FrameRequest], group: int | None) -> Iterator[RenderedFrame]:
+        if group is None:
+            yield from self.renderer.render(requests)
+            return
+        for first in requests:
+            yield from self.renderer.render(itertools.chain([first], itertools.islice(requests, group - 1)))
 
     def check_count(self) -> None:
         """Both readings must have seen the same frames, or times and faces would not belong together."""

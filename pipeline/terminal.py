@@ -35,7 +35,9 @@ def parser(prog: str, description: str, epilog: str | None = None) -> Parser:
     )
 
 
-def run_command(prog: str, command: Callable[[], int]) -> int:
+def run_command(
+    prog: str, command: Callable[[], int], *, interrupted: str = "nothing half-written is left"
+) -> int:
     """The command's exit status, with every error in one line on stderr.
 
     SIGTERM unwinds, so that half-written files go.
@@ -51,7 +53,7 @@ def run_command(prog: str, command: Callable[[], int]) -> int:
         except MemoryError:
             return fail(prog, "out of memory; use a smaller batch", 1)
         except KeyboardInterrupt:
-            return fail(prog, "interrupted; nothing half-written is left", 130)
+            return fail(prog, f"interrupted; {interrupted}", 130)
 
 
 def fail(prog: str, message: str, status: int) -> int:

@@ -6,6 +6,9 @@ Frames stay as decoded: own pixel format and bit depth, own pts and time base. W
 Memory: reading holds the decoder's pictures and the last good one; writing holds what the encoder looks
 ahead plus about a second of encoded packets. Neither grows with the clip.
 
+A long output can be made in pieces (see `pieces.py`): each is encoded by itself, and its packets are written both
+to the output and to a file of its own, from which a later run takes them as they are.
+
 Matroska stores times in whole milliseconds, so an .mkv output rounds to those; .mp4 and .mov keep the
 source's time base and are exact.
 """
@@ -13,12 +16,14 @@ source's time base and are exact.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from heapq import heappop, heappush
@@ -28,6 +33,7 @@ from typing import Any, Literal, Protocol, Self
 
 import av
 import av.logging
+import cv2
 import numpy as np
 from av.codec.codec import UnknownCodecError, find_best_pix_fmt_of_list
 from av.codec.context import Flags as CodecFlags
@@ -46,6 +52,7 @@ from numpy.typing import NDArray
 
 from .errors import OptionError, VideoOpenError, VideoReadError, VideoWriteError
 from .output import check_output
+from .pieces import About, Piece, Pieces, PieceWriter, StoredPacket, kept_pieces, note_pictures, noted_pictures
 from .records import Color, Frame, PixelFormat, Plane, VideoInfo
 from .sequence import SequencePattern, find_sequence, parse_pattern
 
@@ -72,6 +79,10 @@ _ENCODER_BY_CODEC = {"h264": "libx264", "hevc": "libx265", "prores": "prores_ks"
 _SUFFIXES_BY_CODEC = {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}
 # Matroska's own field for the aspect is out of PyAV's reach; these write it into the video stream as well.
 _ASPECT_IN_STREAM = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "mpeg4"})
+# What these encode in pieces is known to go together: each piece begins with a picture that needs no earlier one,
+# and all have one header.
+_ENCODERS_IN_PIECES = frozenset(_ENCODER_BY_CODEC.values())
+_CPU_AVX512_SKX = 256  # of OpenCV's CpuFeatures, a name that its Python module lacks
 _CODEC_LOSSES = 0x3F  # PixFmtLoss without the "more than needed" bits (64, 128)
 
 _RANGE_FULL = 2  # AVCOL_RANGE_JPEG
@@ -1120,6 +1131,10 @@ def _format_notes(info: VideoInfo, encoder: str, name: str, rejected: list[str])
 
 def _encoder_settings(path: Path, encoder: str, options: EncodeOptions) -> dict[str, str]:
     settings = dict(_DEFAULT_OPTIONS.get(encoder, {}))
+    if encoder == "libx264" and cv2.checkHardwareSupport(_CPU_AVX512_SKX):
+        # With AVX-512, x264 (core 165) reads memory that nobody has written: the same frames give different bytes
+        # from time to time (often so in clips of some 16 frames). With AVX2 they give what its plain C code gives.
+        settings["x264-params"] = "asm=avx2"
     context = av.CodecContext.create(encoder, "w")
     names = {option.name for option in context.supported_options.private}
     if options.crf is not None:
@@ -1215,6 +1230,9 @@ class _Sink(Protocol):
     """Where a writer's frames go until they are whole."""
 
     notes: list[str]
+    piece_frames: int | None
+    kept_frames: int
+    kept_changes: int
 
     def write(self, frame: Frame) -> None: ...
 
@@ -1230,6 +1248,8 @@ class _Plan(Protocol):
 
     notes: list[str]
     pixel_format: str
+
+    def use_pieces(self, pieces: Pieces) -> None: ...
 
     def start(self) -> _Sink: ...
 
@@ -1247,6 +1267,13 @@ class VideoWriter:
         self.pixel_format: str = plan.pixel_format
         """FFmpeg's name of the pixel format in the file."""
         self.frames_written = 0
+        self.piece_frames: int | None = None
+        """Frames in each piece, if the output is made in pieces; known once it is entered."""
+        self.kept_frames = 0
+        """The first so many frames were kept by an earlier run: `write` takes them, but does not look at their
+        pixels. Known once it is entered."""
+        self.kept_changes = 0
+        """How many of those differ from the source's."""
         self._plan = plan
         self._sink: _Sink | None = None
         self._last_pts: int | None = None
@@ -1260,7 +1287,20 @@ class VideoWriter:
             raise VideoWriteError(
                 f"{self.path}: cannot be started ({_reason(error)}); check the encoder's options"
             ) from error
+        self.piece_frames = self._sink.piece_frames
+        self.kept_frames, self.kept_changes = self._sink.kept_frames, self._sink.kept_changes
         return self
+
+    def use_pieces(self, pieces: Pieces) -> None:
+        """Makes the output of pieces that outlast a killed process; before it is entered.
+
+        The output is the same whether pieces were kept or not, but not the same as without pieces: the encoder
+        begins anew with each. A single picture, and encoders of which that is not known to go well, are made as
+        ever. Of a sequence, the pictures stay in their hidden folder instead. Removing pieces, and that folder if
+        the output is given up, is the caller's business.
+        """
+        assert self._sink is None, "use_pieces() inside `with`"
+        self._plan.use_pieces(pieces)
 
     def write(self, frame: Frame) -> None:
         """Encodes one frame; frames come in order of time.
@@ -1313,6 +1353,7 @@ class _FilmPlan:
     info: VideoInfo
     span: _Span | None
     encoding: _Encoding
+    pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
         self.notes = list(self.encoding.notes)
@@ -1320,6 +1361,10 @@ class _FilmPlan:
         aspect, encoder = self.info.sample_aspect_ratio, self.encoding.encoder
         if aspect != 1 and self.path.suffix.lower() == ".mkv" and encoder not in _ASPECT_IN_STREAM:
             self.notes.append(f"{encoder} in .mkv cannot be given the pixel aspect {aspect}; it will look square")
+
+    def use_pieces(self, pieces: Pieces) -> None:
+        if self.encoding.encoder in _ENCODERS_IN_PIECES:
+            self.pieces = pieces
 
     def start(self) -> _Sink:
         return _FilmSink(self)
@@ -1348,14 +1393,37 @@ class _FilmSink:
         self._shift_pts = round(self._span.shift_seconds / plan.info.time_base)
         self._frames = self._packets = 0
         self._part = plan.path.with_name(f".{plan.path.stem}.part{plan.path.suffix}")
+        self._pieces: _PieceEncoder | None = None
         self._source: InputContainer | None = None
         self._copies: _StreamCopies | None = None
         self._container: OutputContainer | None = None
         try:
             self._start()
+            if plan.pieces is not None:
+                self._pieces = self._piece_encoder(plan.pieces)
         except BaseException:
             self.abandon()
             raise
+        pieces = self._pieces
+        self.piece_frames = None if pieces is None else pieces.frames
+        self.kept_frames = 0 if pieces is None else pieces.kept_frames
+        self.kept_changes = 0 if pieces is None else pieces.kept_changes
+
+    def _piece_encoder(self, pieces: Pieces) -> _PieceEncoder:
+        # Everything that is not the frames': the encoder, what it is told, and its version.
+        made_with = repr((self._encoding, self._info.time_base, self._shift_pts, av.__version__))
+        return _PieceEncoder(
+            self._path,
+            replace(pieces, belongs_to=f"{pieces.belongs_to} {made_with}"),
+            self._stream,
+            self._new_stream,
+            frames=pieces.frames_at(self._info.frame_rate),
+        )
+
+    def _new_stream(self) -> VideoStream:
+        """A stream like the output's, of a container that is never written: it encodes just the same."""
+        muxer = _MUXER_BY_SUFFIX[self._path.suffix.lower()]
+        return self._add_video(av.open(io.BytesIO(), "w", format=muxer), muxer)
 
     def _start(self) -> None:
         if not self._info.is_still and parse_pattern(self._info.path) is None and self._info.path.is_file():
@@ -1373,6 +1441,8 @@ class _FilmSink:
     def _muxer_options(self, muxer: str) -> dict[str, str]:
         # Packets arrive nearly interleaved; waiting longer than this for a sparse stream only costs memory.
         options = {"max_interleave_delta": "1000000"}
+        if muxer == "matroska":
+            options["fflags"] = "+bitexact"  # no random numbers in the file: the same run makes the same bytes
         if muxer in ("mp4", "mov"):
             ticks = self._info.time_base.denominator
             # Start offsets are written in the movie's own time scale, which is 1 ms unless told otherwise.
@@ -1419,6 +1489,14 @@ class _FilmSink:
             container.set_chapters(chapters)
 
     def write(self, frame: Frame) -> None:
+        if self._frames < self.kept_frames:
+            assert self._pieces is not None
+            self._mux(self._pieces.keep(self._frames, frame.pts - self._shift_pts))
+        else:
+            self._mux(self._encoded(frame))
+        self._frames += 1
+
+    def _encoded(self, frame: Frame) -> Iterable[Packet[Any]]:
         native = self._preparation.prepare(frame)
         before = native.pts, native.time_base, native.duration, native.pict_type
         # The picture may be shown again (a still, a stand-in for a lost one), so what is set is put back.
@@ -1426,14 +1504,15 @@ class _FilmSink:
         native.duration = frame.duration
         native.pict_type = 0  # otherwise the encoder would repeat the source's choice of key pictures
         try:
-            self._mux(self._stream.encode(native))
+            if self._pieces is None:
+                return self._stream.encode(native)
+            return self._pieces.encode(native, is_changed=not _is_untouched(frame))
         finally:
             native.pts, native.duration, native.pict_type = before[0], before[2], before[3]
             if before[1] is not None:
                 native.time_base = before[1]
-        self._frames += 1
 
-    def _mux(self, packets: list[Packet[Any]]) -> None:
+    def _mux(self, packets: Iterable[Packet[Any]]) -> None:
         assert self._container is not None
         for packet in packets:
             time = None if packet.dts is None else packet.dts * packet.time_base
@@ -1444,10 +1523,7 @@ class _FilmSink:
 
     def finish(self) -> None:
         assert self._container is not None
-        packets = self._stream.encode(None)
-        if self._packets == 0 and self._encoding.encoder == "libx265":
-            _renew_dts(packets)
-        self._mux(packets)
+        self._mux(self._last_packets())
         if self._copies is not None:
             self._copies.until(None)
         self._container.close()
@@ -1462,13 +1538,153 @@ class _FilmSink:
             raise failure
         os.replace(self._part, self._path)
 
+    def _last_packets(self) -> list[Packet[Any]]:
+        if self._pieces is not None:
+            return self._pieces.finish()
+        return _flushed(self._stream, is_first=self._packets == 0)
+
     def abandon(self) -> None:
+        if self._pieces is not None:
+            self._pieces.abandon()
         for container in (self._container, self._source):
             if container is not None:
                 with contextlib.suppress(FFmpegError, OSError, ValueError):
                     container.close()
         with contextlib.suppress(OSError):
             self._part.unlink(missing_ok=True)
+
+
+class _PieceEncoder:
+    """Encodes so many frames at a time by themselves, and keeps each such piece for a run that goes on from there.
+
+    What comes out is for the output's stream: in both cases the packets as they are kept, so that a film is the
+    same to the bit whether its pieces were made now or before.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        pieces: Pieces,
+        target: VideoStream,
+        new_stream: Callable[[], VideoStream],
+        *,
+        frames: int,
+    ) -> None:
+        self.frames = frames
+        """Of each piece."""
+        header = target.codec_context.extradata or b""
+        identity = f"{pieces.belongs_to} {frames} {header.hex()}"
+        self._folder, self._belongs_to = pieces.folder, hashlib.sha256(identity.encode()).hexdigest()
+        self._path, self._target, self._new_stream, self._header = path, target, new_stream, header
+        self._kept = {piece.about.first_frame: piece for piece in kept_pieces(self._folder, self._belongs_to)}
+        self.kept_frames = sum(piece.about.frames for piece in self._kept.values())
+        self.kept_changes = sum(piece.about.changed_frames for piece in self._kept.values())
+        self._expected: Iterator[int] = iter(())
+        self._next_frame, self._number = self.kept_frames, len(self._kept)
+        self._stream: VideoStream | None = None
+        self._writer: PieceWriter | None = None
+        self._in_piece = self._changed = self._packets = 0
+        self._last_dts: int | None = None
+
+    def keep(self, index: int, pts: int) -> Iterator[Packet[Any]]:
+        """The packets of the kept piece that begins with this frame; none in the midst of one.
+
+        Raises:
+            VideoWriteError: the piece has a picture at another time than the source.
+        """
+        piece = self._kept.get(index)
+        if piece is not None:
+            self._expected = iter(piece.shown_pts())
+        if next(self._expected, None) != pts:
+            raise self._failure("a piece that was kept has other times than the source; run again")
+        return iter(()) if piece is None else self._restored(piece)
+
+    def _restored(self, piece: Piece) -> Iterator[Packet[Any]]:
+        try:
+            for stored in piece.packets():
+                yield self._for_target(stored)
+        except zipfile.BadZipFile as error:
+            raise self._failure("a piece that was kept is broken; run again") from error
+
+    def encode(self, native: VideoFrame, *, is_changed: bool) -> list[Packet[Any]]:
+        """The packets that are ready, of the piece before among them where this frame begins another."""
+        ready = self.finish() if self._in_piece == self.frames else []
+        if self._stream is None:
+            self._stream = self._new_stream()
+            self._writer = PieceWriter(self._folder, self._number)
+        self._in_piece += 1
+        self._changed += is_changed
+        return ready + self._taken(self._stream.encode(native))
+
+    def finish(self) -> list[Packet[Any]]:
+        """Ends the piece, whose file is then whole. Returns its last packets."""
+        if self._stream is None or self._writer is None:
+            return []
+        ready = self._taken(_flushed(self._stream, is_first=self._packets == 0))
+        header = self._stream.codec_context.extradata or b""
+        if header != self._header:
+            raise self._failure("the encoder's header changes from piece to piece; use --chunk-seconds 0")
+        if self._packets != self._in_piece:
+            encoder = self._stream.codec_context.name
+            raise self._failure(f"{encoder} made {self._packets} pictures of {self._in_piece}; use another codec")
+        about = About(
+            belongs_to=self._belongs_to,
+            first_frame=self._next_frame,
+            frames=self._in_piece,
+            changed_frames=self._changed,
+        )
+        self._writer.finish(about)
+        self._stream = self._writer = None
+        self._next_frame, self._number = self._next_frame + self._in_piece, self._number + 1
+        self._in_piece = self._changed = self._packets = 0
+        return ready
+
+    def abandon(self) -> None:
+        """Removes the piece in work; the whole ones stay. Never raises."""
+        if self._writer is not None:
+            self._writer.abandon()
+
+    def _taken(self, packets: list[Packet[Any]]) -> list[Packet[Any]]:
+        assert self._writer is not None
+        out = []
+        for packet in packets:
+            assert packet.pts is not None and packet.dts is not None  # noqa: PT018 - encoders give both
+            stored = StoredPacket(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
+            self._writer.add(stored)
+            out.append(self._for_target(stored))
+        self._packets += len(packets)
+        return out
+
+    def _for_target(self, stored: StoredPacket) -> Packet[Any]:
+        """A packet of the output's stream.
+
+        Where frames come at changing intervals, the first decode times of a piece can lie before the last of the
+        one before: the encoder counts back by an interval of its own. They are moved up; room there is, because a
+        piece's last pictures are not yet due when they are decoded.
+        """
+        dts = stored.dts if self._last_dts is None else max(stored.dts, self._last_dts + 1)
+        if dts > stored.pts:
+            raise self._failure("the pieces do not fit together in time; use --chunk-seconds 0")
+        self._last_dts = dts
+        packet: Packet[Any] = Packet(stored.data)
+        packet.stream = self._target
+        packet.time_base = self._target.codec_context.time_base
+        packet.pts, packet.dts, packet.duration = stored.pts, dts, stored.duration
+        packet.is_keyframe = stored.is_key
+        return packet
+
+    def _failure(self, what: str) -> VideoWriteError:
+        failure = VideoWriteError(f"{self._path}: {what}")
+        failure.exit_code = 1
+        return failure
+
+
+def _flushed(stream: VideoStream, *, is_first: bool) -> list[Packet[Any]]:
+    """The encoder's last packets; `is_first`: there were none before."""
+    packets = stream.encode(None)
+    if is_first and stream.codec_context.name == "libx265":
+        _renew_dts(packets)
+    return packets
 
 
 def _renew_dts(packets: list[Packet[Any]]) -> None:
@@ -1724,6 +1940,7 @@ class _PicturePlan:
     first_number: int
     info: VideoInfo
     encoding: _Encoding
+    pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
         self.notes: list[str] = []
@@ -1732,6 +1949,10 @@ class _PicturePlan:
             self.notes.append("pictures hold no sound: the source's audio is left out")
         if self.info.rotation_degrees:
             self.notes.append("pictures hold no rotation: they lie as the source's were stored")
+
+    def use_pieces(self, pieces: Pieces) -> None:
+        if self.pattern is not None:
+            self.pieces = pieces
 
     def start(self) -> _Sink:
         return _PictureSink(self)
@@ -1747,8 +1968,28 @@ class _PictureSink:
         stem = plan.pattern.stem if plan.pattern else plan.path.stem
         self._folder = plan.path.with_name(f".{stem}.part")
         self._files: list[Path] = []
+        self.piece_frames: int | None = None
+        self.kept_frames = self.kept_changes = self._changed = 0
+        if plan.pieces is not None:
+            self._find_kept(plan.pieces)
+        if not self.kept_frames:
+            shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(exist_ok=True)
         self._context = self._encoder()
+
+    def _find_kept(self, pieces: Pieces) -> None:
+        """How many pictures are there, from the first on, of those that an earlier run has noted."""
+        self.piece_frames = pieces.frames_at(self._plan.info.frame_rate)
+        made_with = repr((self._plan.encoding, self._plan.first_number, self.piece_frames, av.__version__))
+        self._belongs_to = hashlib.sha256(f"{pieces.belongs_to} {made_with}".encode()).hexdigest()
+        noted = noted_pictures(pieces.folder, self._belongs_to)
+        if noted is not None and all((self._folder / self._target(i).name).is_file() for i in range(noted.frames)):
+            self.kept_frames, self.kept_changes = noted.frames, noted.changed_frames
+            self._changed = noted.changed_frames
+
+    def _target(self, index: int) -> Path:
+        pattern = self._plan.pattern
+        return self._plan.path if pattern is None else pattern.path(self._plan.first_number + index)
 
     def _encoder(self) -> VideoCodecContext:
         encoding, info = self._plan.encoding, self._plan.info
@@ -1767,12 +2008,25 @@ class _PictureSink:
                 f"{plan.path}: is one picture, but there are more frames; name a sequence such as "
                 f"{plan.path.stem}.%04d{plan.path.suffix}"
             )
+        target = self._target(len(self._files))
+        if len(self._files) >= self.kept_frames:
+            self._make(frame, target)
+        self._files.append(target)
+        if plan.pieces is not None and self.piece_frames and len(self._files) % self.piece_frames == 0:
+            self._note(plan.pieces)
+
+    def _make(self, frame: Frame, target: Path) -> None:
         native = self._preparation.prepare(frame)
-        number = plan.first_number + len(self._files)
-        target = plan.path if plan.pattern is None else plan.pattern.path(number)
+        self._changed += not _is_untouched(frame)
         data = b"".join(bytes(packet) for packet in self._context.encode(native))
         (self._folder / target.name).write_bytes(data)
-        self._files.append(target)
+
+    def _note(self, pieces: Pieces) -> None:
+        count = len(self._files)
+        if count > self.kept_frames:
+            self.kept_frames = count
+            about = About(belongs_to=self._belongs_to, first_frame=0, frames=count, changed_frames=self._changed)
+            note_pictures(pieces.folder, about)
 
     def finish(self) -> None:
         if self._plan.pattern is not None:
@@ -1783,4 +2037,6 @@ class _PictureSink:
         self._folder.rmdir()
 
     def abandon(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Pictures that are noted stay."""
+        if self._plan.pieces is None or not self.kept_frames:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,7 +1,8 @@
 """One job of a batch, the same wherever it is done: what it depends on, doing it, and how it ended.
 
 `run_job` never raises what is the job's own fault; it returns an `Outcome`. It may die at any moment, and may be
-run again at once: what a dead process left behind is found by its note and removed.
+run again at once: what a dead process left behind is found by its note and removed, but for the whole pieces of a
+long clip, which are gone on from.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import itertools
 import json
+import os
+import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from retarget.model.checkpoint import default_checkpoint_path
 
@@ -30,11 +34,15 @@ from .manifest import (
     job_folder,
     job_lock,
     now,
+    part_of,
+    pieces_folder,
     report_path,
 )
 from .options import RetargetOptions
+from .pieces import Pieces, drop_pieces
 from .report import write_report
 from .run import Resources, retarget_video
+from .sequence import parse_pattern
 from .video import open_video
 
 if TYPE_CHECKING:
@@ -55,6 +63,8 @@ class Setting:
     """Its share of the machine; None is all of it."""
     device: str | None = None
     """Instead of the jobs' own."""
+    chunk_seconds: float = 0.0
+    """Longer clips are encoded in pieces of this length, which outlast a killed process; 0: never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +76,35 @@ class Task:
     known: tuple[Content, ...] = ()
     """Files that were read before, so that those that did not change are not read again."""
     retry_failed: bool = False
+
+
+class TaskQueue:
+    """Tasks in their order, an iterator; the next ones can be looked at without being taken."""
+
+    def __init__(self, tasks: Iterable[Task], *, is_over: Callable[[], bool] = lambda: False) -> None:
+        """`is_over`: asked before each is given out; then none is any more."""
+        self._tasks, self._is_over = iter(tasks), is_over
+        self._seen: list[Task] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Task:
+        if self._is_over() or not self.ahead(1):
+            raise StopIteration
+        return self._seen.pop(0)
+
+    def ahead(self, count: int) -> Sequence[Task]:
+        """The next tasks, so many if there are."""
+        self._seen += itertools.islice(self._tasks, max(0, count - len(self._seen)))
+        return self._seen[:count]
+
+    def take(self, wanted: Task | None) -> Task | None:
+        """A certain task if it is among those that were looked at, else the next; None if there is none."""
+        if wanted in self._seen and not self._is_over():
+            self._seen.remove(wanted)
+            return wanted
+        return next(self, None)
 
 
 @dataclass(frozen=True)
@@ -145,6 +184,7 @@ class _Attempt:
             previous = self._task.previous
             if previous is not None and previous.key == self._key:
                 if previous.state == "done" and self._is_as_made():
+                    drop_pieces(pieces_folder(self._folder))
                     return self.outcome("skipped", seconds=previous.seconds)
                 is_same = previous.request == request_hash(self._job)
                 if previous.state == "failed" and is_same and not self._task.retry_failed:
@@ -161,7 +201,9 @@ class _Attempt:
         )
         job.output.parent.mkdir(parents=True, exist_ok=True)
         was_there = is_there(job.output)
-        begin_work(self._folder, job.output, owns_output=is_ours or not was_there)
+        begin_work(
+            self._folder, job.output, owns_output=is_ours or not was_there, keeps_part=self._keeps_pictures()
+        )
         report_file = report_path(self._setting.output_dir, job.name)
         try:
             report = retarget_video(
@@ -172,14 +214,35 @@ class _Attempt:
                 progress=_telling(tell),
                 resources=self._resources(),
                 check=self._contents.check_unchanged,
+                pieces=self._pieces(options),
             )
             write_report(report, report_file)
             self._made = content_of(job.output)
-        except BaseException:
+            drop_pieces(pieces_folder(self._folder))
+        except BaseException as error:
+            if isinstance(error, Exception):  # an interrupted job is gone on with, a failed one makes room
+                drop_pieces(pieces_folder(self._folder))
+                if self._keeps_pictures():
+                    shutil.rmtree(part_of(job.output), ignore_errors=True)
             if was_there or not is_there(job.output):  # an output without an entry stays known as ours
                 end_work(self._folder)
             raise
         return self.outcome("done", seconds=report.seconds)
+
+    def _keeps_pictures(self) -> bool:
+        """Whether the hidden folder of a sequence outlasts a killed process."""
+        return bool(self._setting.chunk_seconds) and parse_pattern(self._job.output) is not None
+
+    def _pieces(self, options: RetargetOptions) -> Pieces | None:
+        seconds = self._setting.chunk_seconds
+        if not seconds:
+            return None
+        how = [options.device, options.batch, self._setting.cores or os.cpu_count()]
+        return Pieces(
+            folder=pieces_folder(self._folder),
+            belongs_to=_hash({"key": self._key, "how": how, "torch": importlib.metadata.version("torch")}),
+            seconds=seconds,
+        )
 
     def _is_as_made(self) -> bool:
         made, output = self._made, self._job.output

@@ -72,7 +72,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         run = Run.build(options, dataset, Path(folder), geometry_of(default_checkpoint_path()), device, Group())
         batches = run.batches()
-        with _FlopCounter() as counter:
+        with _FlopCounter() as counter:  # type: ignore[no-untyped-call]
             run.advance(0, batches)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -116,7 +116,7 @@ def matrix_rate(device: torch.device) -> float:
     return 2 * side**3 / best
 
 
-class _FlopCounter(TorchDispatchMode):
+class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts matrix products and convolutions as they run, 2 x multiply-adds.
 
     torch's own FlopCounterMode also follows modules, by hooks that a double backward does not pass.

@@ -31,10 +31,22 @@ from retarget.pipeline.batch import (
     status_line,
     summary,
 )
+from retarget.pipeline.cache import content_of
 from retarget.pipeline.errors import NoFaceError, OptionError
 from retarget.pipeline.jobs import Job
-from retarget.pipeline.manifest import LockedError, Manifest, manifest_path, part_of, read_entries, report_path
+from retarget.pipeline.manifest import (
+    LockedError,
+    Manifest,
+    is_there,
+    job_folder,
+    manifest_path,
+    part_of,
+    pieces_folder,
+    read_entries,
+    report_path,
+)
 from retarget.pipeline.options import RetargetOptions
+from retarget.pipeline.render import Renderer
 from retarget.pipeline.run import retarget_video
 from retarget.pipeline.video import EncodeOptions
 from retarget.pipeline.work import Event, Outcome, Setting, Started, Task, content_key, one_line, run_job
@@ -42,6 +54,8 @@ from retarget.pipeline.workers import death, share_of_cores
 
 TINY = RetargetOptions(trim_end=0.12, device="cpu")
 """Three frames of the sample."""
+CHUNKS = 16 / 24
+"""Seconds: the shortest that a chunk can be, of the sample."""
 
 
 class Inline:
@@ -174,9 +188,11 @@ def disc_clip(tmp_path_factory: Any, samples: Path) -> Path:
     return Path(path)
 
 
-def test_a_job_is_what_a_single_run_makes(job_of: Any, do: Any, out: Path, samples: Path, tmp_path: Path) -> None:
-    result, _ = do([job_of(1)])
-    retarget_video(samples / "actress.mp4", samples / "smile.yaml", tmp_path / "single.mp4", TINY)
+def test_a_job_is_what_a_single_run_makes(job_of: Any, do: Any, out: Path, tmp_path: Path) -> None:
+    """As long as it is not longer than a chunk."""
+    job = job_of(1, options=replace(TINY, trim_end=16 / 24))
+    result, _ = do([job], chunk_seconds=CHUNKS)
+    retarget_video(job.source, job.drivers, tmp_path / "single.mp4", job.options)
     assert states(result) == ["done"]
     assert digest(out / "j1.mp4") == digest(tmp_path / "single.mp4")
 
@@ -342,7 +358,11 @@ def test_an_output_folder_that_cannot_be(job_of: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"workers": 0}, "0 workers make no batch"), ({"cache_limit_bytes": -1}, "a cache of -1 bytes")],
+    [
+        ({"workers": 0}, "0 workers make no batch"),
+        ({"cache_limit_bytes": -1}, "a cache of -1 bytes"),
+        ({"chunk_seconds": -1}, "chunks of -1 s make no sense; use more than 0, or 0 for none"),
+    ],
 )
 def test_senseless_options(tmp_path: Path, fields: dict[str, int], message: str) -> None:
     with pytest.raises(OptionError, match=message):
@@ -359,11 +379,11 @@ def test_errors_in_a_line() -> None:
 # Processes
 
 FAKES = """
-import os, signal, time
-from retarget.pipeline.work import Outcome, request_hash
+import os, signal, sys
+from retarget.pipeline.work import Outcome
 from retarget.pipeline.manifest import Entry
-from retarget.pipeline.batch import BatchOptions, run_batch, run_with
-from retarget.pipeline.work import Started, run_job
+from retarget.pipeline.batch import batch_main, run_with
+from retarget.pipeline.work import run_job
 
 def fake(task, setting, tell):
     job = task.job
@@ -382,6 +402,12 @@ class Inline:
 
 def one_process(jobs, options):
     run_with(Inline(options.setting), jobs, options)
+
+def main(jobs, options, said):
+    os.setsid()
+    with open(said, "w") as sys.stdout:
+        code = batch_main(jobs, options).exit_code
+    sys.exit(code)
 """
 
 
@@ -394,17 +420,23 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     sys.modules.pop("batch_fakes", None)
 
 
-def test_a_thousand_jobs_and_a_death(job_of: Any, out: Path, fakes: Any, tmp_path: Path) -> None:
-    names = {400: "killed"}
-    jobs = [job_of(i, tmp_path / "none.mp4", name=names.get(i, f"j{i}")) for i in range(1, 1001)]
+@pytest.mark.parametrize(("count", "workers"), [(200, 1), pytest.param(1000, 2, marks=pytest.mark.slow)])
+def test_many_jobs_and_a_death(
+    job_of: Any, out: Path, fakes: Any, tmp_path: Path, count: int, workers: int
+) -> None:
+    names = {80: "killed"}
+    jobs = [job_of(i, tmp_path / "none.mp4", name=names.get(i, f"j{i}")) for i in range(1, count + 1)]
     shown: list[BatchStatus] = []
     result = run_batch(
-        jobs, BatchOptions(output_dir=out, workers=2, use_cache=False), progress=shown.append, work=fakes.fake
+        jobs,
+        BatchOptions(output_dir=out, workers=workers, use_cache=False),
+        progress=shown.append,
+        work=fakes.fake,
     )
-    assert (result.count("done"), result.count("failed")) == (999, 1)
-    assert "its worker was killed, most likely for lack of memory; use fewer workers" in result.jobs[399].error
-    assert len(read_entries(manifest_path(out))) == 1000
-    assert shown[-1].finished == {"done": 999, "skipped": 0, "failed": 1}
+    assert (result.count("done"), result.count("failed")) == (count - 1, 1)
+    assert "its worker was killed, most likely for lack of memory; use fewer workers" in result.jobs[79].error
+    assert len(read_entries(manifest_path(out))) == count
+    assert shown[-1].finished == {"done": count - 1, "skipped": 0, "failed": 1}
     assert [s.failure.split(":")[0] for s in shown if s.failure] == ["killed"]
 
 
@@ -454,18 +486,27 @@ def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture
+def fork() -> Any:
+    """Starts processes that have the libraries loaded already: `fork.Process(target=..., args=...)`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["retarget.pipeline.batch"])
+    return context
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interruption_clears_up_and_can_be_gone_on_from(
-    job_of: Any, out: Path, start: Any, tmp_path: Path, number: int
+    job_of: Any, out: Path, fork: Any, fakes: Any, tmp_path: Path, number: int
 ) -> None:
-    jobs = [job_of(i, options=replace(TINY, trim_end=3.0)) for i in range(1, 4)]
-    options = BatchOptions(output_dir=out, workers=1, cache_dir=tmp_path / "cache")
-    batch = start(jobs, options)
+    jobs = [job_of(i, options=replace(TINY, trim_end=2.0)) for i in range(1, 4)]
+    options = BatchOptions(output_dir=out, workers=1, cache_dir=tmp_path / "cache", overlap=True)
+    batch = fork.Process(target=fakes.main, args=(jobs, options, tmp_path / "said"))
+    batch.start()
     wait_for(lambda: part_of(out / "j1.mp4").exists())
     os.killpg(batch.pid, number)
-    said, _ = batch.communicate(timeout=60)
-    assert batch.returncode == 130
-    assert "interrupted; run the same command again to go on from here" in said
+    batch.join(60)
+    assert batch.exitcode == 130
+    assert "interrupted; run the same command again to go on from here" in (tmp_path / "said").read_text()
     assert visible(out) == {"retarget-batch.jsonl"}, "no part of a clip is left"
     assert list(out.glob(".retarget/*/working.json")) == []
 
@@ -479,6 +520,7 @@ def check_same(jobs: list[Job], out: Path, undisturbed: Path) -> None:
         assert digest(out / job.output.name) == digest(undisturbed / job.output.name), job.name
     assert list(out.glob(".retarget/*/working.json")) == []
     assert list(out.glob(".retarget/*/.*part*")) == []
+    assert list(out.glob(".retarget/*/pieces")) == []
 
 
 def moved(jobs: list[Job], folder: Path) -> list[Job]:
@@ -489,14 +531,86 @@ def tiny_jobs(job_of: Any, count: int) -> list[Job]:
     return [job_of(i, options=replace(TINY, trim_start=0.1 * i, trim_end=0.1 * i + 0.12)) for i in range(count)]
 
 
-def test_killed_three_times_and_still_the_same(job_of: Any, out: Path, tmp_path: Path, fakes: Any) -> None:
-    jobs, undisturbed = tiny_jobs(job_of, 4), tmp_path / "undisturbed"
-    context = multiprocessing.get_context("forkserver")  # loads the libraries once
-    context.set_forkserver_preload(["retarget.pipeline.batch"])
+def long_job(job_of: Any, index: int) -> Job:
+    """Three chunks: 16, 16 and 6 frames."""
+    return job_of(index, options=replace(TINY, trim_end=38 / 24))
+
+
+def pieces_of(job: Job) -> Path:
+    return pieces_folder(job_folder(job.output.parent, job.name))
+
+
+@pytest.mark.parametrize("name", ["j1.mp4", pytest.param("j1.%04d.tif", marks=pytest.mark.slow)])
+def test_a_chunk_that_is_done_is_never_rendered_again(
+    job_of: Any, do: Any, out: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    rendered: list[int] = []
+    render = Renderer.render
+
+    def counting(renderer: Renderer, requests: Any) -> Any:
+        for frame in render(renderer, requests):
+            rendered.append(frame.frame.index)
+            yield frame
+
+    class Killed(BaseException):
+        pass
+
+    def kill(stage: str, frame: int) -> None:
+        if stage == "retarget" and frame == 35:
+            raise Killed
+
+    monkeypatch.setattr(Renderer, "render", counting)
+    job = replace(long_job(job_of, 1), output=out / name)
+    with pytest.raises(Killed):
+        do([job], tell=kill, chunk_seconds=CHUNKS)
+    assert pieces_of(job).exists()
+    assert not is_there(job.output)
+    rendered.clear()
+    result, _ = do([job], chunk_seconds=CHUNKS)
+    assert (states(result), rendered) == (["done"], list(range(32, 38)))
+    assert not pieces_of(job).exists()
+    report = json.loads(report_path(out, job.name).read_text())
+    made = content_of(job.output).sha256
+    for path in out.glob("j1*"):
+        path.unlink()
+    rendered.clear()
+    do([job], chunk_seconds=CHUNKS)
+    assert rendered == list(range(38))
+    assert content_of(job.output).sha256 == made, "as if it had never been killed"
+    undisturbed = json.loads(report_path(out, job.name).read_text())
+    assert [report[key] for key in ("frames", "frames_edited", "details")] == [
+        undisturbed[key] for key in ("frames", "frames_edited", "details")
+    ]
+
+
+@pytest.mark.parametrize("name", ["j1.mp4", "j1.%04d.tif"])
+def test_chunks_of_a_failed_job_go(
+    job_of: Any, do: Any, out: Path, samples: Path, tmp_path: Path, name: str
+) -> None:
+    source = tmp_path / "growing.mp4"
+    shutil.copy(samples / "actress.mp4", source)
+    job = replace(long_job(job_of, 1), source=source, output=out / name)
+
+    def write_on(stage: str, frame: int) -> None:
+        if stage == "retarget" and frame == 20:
+            assert list(pieces_of(job).glob("*"))
+            with source.open("ab") as stream:
+                stream.write(b"\0" * 100)
+
+    assert states(do([job], tell=write_on, chunk_seconds=CHUNKS)[0]) == ["failed"]
+    assert not pieces_of(job).exists()
+    assert visible(out) == {"retarget-batch.jsonl"}
+
+
+def test_killed_three_times_and_still_the_same(
+    job_of: Any, out: Path, tmp_path: Path, fork: Any, fakes: Any
+) -> None:
+    jobs, undisturbed = [*tiny_jobs(job_of, 2), long_job(job_of, 2)], tmp_path / "undisturbed"
 
     def process(jobs: list[Job], folder: Path) -> Any:
-        options = BatchOptions(output_dir=folder, cache_dir=tmp_path / f"cache of {folder.name}")
-        started = context.Process(target=fakes.one_process, args=(jobs, options))
+        cache = tmp_path / f"cache of {folder.name}"
+        options = BatchOptions(output_dir=folder, cache_dir=cache, chunk_seconds=CHUNKS)
+        started = fork.Process(target=fakes.one_process, args=(jobs, options))
         started.start()
         return started
 
@@ -506,7 +620,7 @@ def test_killed_three_times_and_still_the_same(job_of: Any, out: Path, tmp_path:
     moments: list[Callable[[], bool]] = [
         lambda: part_of(jobs[0].output).exists(),  # while a clip is written
         lambda: jobs[1].output.exists(),  # between two, perhaps before the line is
-        lambda: part_of(jobs[3].output).exists(),
+        lambda: (pieces_of(jobs[2]) / "00001.piece").exists(),  # in the midst of a long one
     ]
     for moment in moments:
         victim = process(jobs, out)
@@ -523,8 +637,9 @@ def test_killed_three_times_and_still_the_same(job_of: Any, out: Path, tmp_path:
 @pytest.mark.slow
 def test_killed_twenty_times_and_still_the_same(job_of: Any, out: Path, tmp_path: Path, start: Any) -> None:
     """The whole thing: parent and two workers; half of the time the parent alone, whose workers must follow."""
-    jobs, undisturbed, chance = tiny_jobs(job_of, 10), tmp_path / "undisturbed", random.Random(1)  # noqa: S311
-    options = BatchOptions(output_dir=undisturbed, workers=2, use_cache=False)
+    jobs, undisturbed = [*tiny_jobs(job_of, 9), long_job(job_of, 9)], tmp_path / "undisturbed"
+    chance = random.Random(1)  # noqa: S311
+    options = BatchOptions(output_dir=undisturbed, workers=2, cache_dir=tmp_path / "cache", chunk_seconds=CHUNKS)
     whole = start(moved(jobs, undisturbed), options)
     whole.communicate(timeout=300)
     assert whole.returncode == 0
@@ -533,7 +648,9 @@ def test_killed_twenty_times_and_still_the_same(job_of: Any, out: Path, tmp_path
         if len(list(out.glob("[!.]*.mp4"))) == len(jobs):  # all done before it was killed often enough: begin anew
             for path in out.glob("[!.]*.mp4"):
                 path.unlink()
-        batch = start(jobs, replace(options, output_dir=out))
+        overlap = chance.random() < 0.5
+        cache = tmp_path / "cache of out"
+        batch = start(jobs, replace(options, output_dir=out, cache_dir=cache, overlap=overlap))
         working = out / ".retarget"
         before = len(list(out.glob("[!.]*.mp4")))
         wait_for(lambda: list(working.glob("*/working.json")) != [] or len(list(out.glob("[!.]*.mp4"))) > before)  # noqa: B023
