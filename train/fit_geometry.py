@@ -27,6 +27,7 @@ from retarget.model.geometry import (
     RIGHT_IRIS,
     GeometryModel,
 )
+from retarget.model.geometry import mirror_pairs as mirrored_landmarks
 
 from .dataset import Dataset
 
@@ -291,8 +292,7 @@ def cross_validated(
 
 def mirror_pairs(mean_shape: Matrix) -> NDArray[np.int64]:
     """(478,) for each landmark the one that is its mirror image in a symmetric mean shape (478, 3)."""
-    distance = ((mean_shape[:, None] * (-1, 1, 1) - mean_shape[None]) ** 2).sum(-1)
-    return np.asarray(distance.argmin(axis=1), np.int64)
+    return np.asarray(mirrored_landmarks(torch.from_numpy(mean_shape)).numpy(), np.int64)
 
 
 def geometry_model(weight: Matrix, mean_shape: Matrix, triangles: NDArray[np.int64]) -> GeometryModel:

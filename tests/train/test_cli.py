@@ -74,6 +74,17 @@ def test_the_dataset_opens_and_can_be_looked_at(dataset: Path) -> None:
     assert (dataset / "sheet.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("name", list(recipes()))
+def test_every_recipe_runs_on_it(name: str, dataset: Path, tmp_path: Path) -> None:
+    paper = [
+        "generator.width=2", "generator.crop_px=64", "critic.width=2", "critic.layers=4", "data.batch=2",
+        "data.validation_fraction=0", "schedule.critic_steps=2", "schedule.steps=2", "schedule.decay_steps=0",
+    ]  # fmt: skip
+    options = changed(SMALL if name == "default" else paper)
+    assert main(["run", name, "--data", str(dataset), "-o", str(tmp_path), "--device", "cpu", "-q", *options]) == 0
+    assert load_checkpoint(tmp_path / "checkpoint.safetensors").provenance["steps"] == 2
+
+
 def test_a_trained_checkpoint_does_the_main_job(trained: Path, tmp_path: Path) -> None:
     slim = tmp_path / "slim.safetensors"
     assert run("export", trained, "-o", slim).returncode == 0

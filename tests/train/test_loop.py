@@ -210,6 +210,21 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(
     assert (run / "checkpoint.safetensors").read_bytes() == before
 
 
+def test_half_precision_learns_and_keeps_the_penalty_exact(
+    make_dataset: Callable[..., Any], jaw_geometry: GeometryModel, tmp_path: Path
+) -> None:
+    dataset = make_dataset()
+    logs = {}
+    for precision in ("fp32", "bf16"):
+        options = small("default", f"run.precision={precision}", "run.log_steps=1")
+        train(options, dataset, tmp_path / precision, geometry=jaw_geometry, device="cpu", quiet=True)
+        logs[precision] = json.loads((tmp_path / precision / "log.jsonl").read_text().splitlines()[0])
+    assert all(v.dtype != torch.bfloat16 for v in weights(tmp_path / "bf16/checkpoint.safetensors").values())
+    for name in ("mouth/penalty", "eyes/penalty"):  # of pictures that differ by bf16's rounding alone
+        assert logs["bf16"][name] == pytest.approx(logs["fp32"][name], rel=0.02)
+    assert logs["bf16"]["total"] == pytest.approx(logs["fp32"]["total"], rel=0.1)
+
+
 def test_the_rate_is_steady_and_then_falls() -> None:
     options = load_options("paper", ["data.batch=5", "schedule.critic_steps=2"])  # an epoch of 100 rows: 10 steps
     rates = [learning_rate(options, step, 100) for step in (0, 300, 400, 500, 900)]
