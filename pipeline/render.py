@@ -118,7 +118,7 @@ class Renderer:
             for arrays in zip(*((f.source_au, f.delta_au, f.landmarks) for _, f in pairs), strict=True)
         )
         image = self._crops(pairs)
-        with _threads(None if self.paints else 1):
+        with _one_thread():
             edit = self._editor(image, source, delta, landmarks)
         flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
         if not self.paints:
@@ -140,14 +140,11 @@ class Renderer:
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """torch with so many threads; None leaves it. The geometry's many small operations gain nothing from a second
-    one, and wait for it badly (tens of milliseconds) while decoder, landmarker and encoder keep the cores busy."""
-    if count is None:
-        yield
-        return
+def _one_thread() -> Iterator[None]:
+    """torch on one core. Sums come out a bit otherwise with every number of threads, and a film must not depend on
+    the machine it was made on; on two cores, which decoder, landmarker and encoder share, it costs a twentieth."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,10 @@ from retarget.model.generator import Generator, GeneratorConfig
 from retarget.model.geometry import LEFT_EYE, MOUTH, RIGHT_EYE, GeometryModel
 from retarget.pipeline.expression import canonical_face
 from retarget.pipeline.records import Color, Face, Frame, PixelFormat, VideoInfo
+
+# The networks here are tiny: a second thread only waits. Commands that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 FORMATS: dict[str, PixelFormat] = {
     "yuv420p": PixelFormat("yuv420p", "yuv", 8, 1, 1),
