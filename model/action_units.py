@@ -151,6 +151,9 @@ lip pressor alone (AU23 has no shape of its own) and that the gaze rows follow t
 shapes with weights and is not in the table.
 """
 
+GAZE: tuple[int, ...] = tuple(NAMES.index(name) for name in ("AU61", "AU62", "AU63", "AU64"))
+"""The eyes' direction. An actor's eyeline belongs to the scene, so it moves only where that is asked for."""
+
 _INDEX: Mapping[str, int] = {name: i for i, name in enumerate(NAMES)}
 _UNITS: Mapping[str, ActionUnit] = {unit.name: unit for unit in ACTION_UNITS}
 _SPELLING = re.compile(r"^(?:AU|ACTION ?UNIT)?[ _]?0*(\d{1,2})(?:_R)?[ _]?(L|R|LEFT|RIGHT)?$")

@@ -8,8 +8,7 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -23,6 +22,7 @@ from . import action_units as schema
 from .crop_spec import CropSpec
 from .editor import Condition, Editor, projection
 from .errors import CheckpointError, UnknownActionUnitError
+from .files import whole_file
 from .ganimation import GanimationConfig, GanimationGenerator
 from .generator import Generator, GeneratorConfig
 from .geometry import GeometryConfig, GeometryModel
@@ -118,8 +118,9 @@ def save_checkpoint(
     _check_finite(path, tensors)
     metadata = {_METADATA_KEY: json.dumps(_description(checkpoint), sort_keys=True)}
     try:
-        with _whole_or_nothing(path) as beside:
-            save_file(tensors, beside, metadata)
+        with whole_file(path) as part:
+            save_file(tensors, part, metadata)
+            part.chmod(0o666 & ~_umask())  # safetensors writes files only their owner can read
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write the checkpoint {path}: {error}") from error
 
@@ -174,18 +175,10 @@ def _description(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _whole_or_nothing(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, which becomes `path` if the block succeeds and vanishes if not."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        umask = os.umask(0)
-        os.umask(umask)
-        beside.chmod(0o666 & ~umask)  # safetensors writes files only their owner can read
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _read(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:

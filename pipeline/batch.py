@@ -520,11 +520,18 @@ def summary(result: BatchResult) -> list[str]:
     return lines
 
 
-def batch_main(jobs: Sequence[Job], options: BatchOptions, *, quiet: bool = False) -> BatchResult:
+class Run(Protocol):
+    """`run_batch`, or `cluster.run_on_ray` with its address given."""
+
+    def __call__(self, jobs: Sequence[Job], options: BatchOptions, *, progress: Show) -> BatchResult: ...
+
+
+def batch_main(
+    jobs: Sequence[Job], options: BatchOptions, *, quiet: bool = False, run: Run = run_batch
+) -> BatchResult:
     """What the command line does: runs with a progress bar, prints the summary. See `BatchResult.exit_code`."""
-    with contextlib.ExitStack() as stack:
-        show: Show = show_nothing if quiet else stack.enter_context(ProgressBar())
-        result = run_batch(jobs, options, progress=show)
+    with ProgressBar() as bar:
+        result = run(jobs, options, progress=show_nothing if quiet else bar)
     if not quiet:
         print("\n".join(summary(result)))
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from .batch import BatchOptions, BatchResult, JobResult, ProgressBar, run_batch, show_nothing, summary
+from .batch import BatchOptions, BatchResult, JobResult, Run, batch_main, run_batch
 from .cache import DEFAULT_LIMIT_BYTES, default_cache_dir
 from .editorial import Timeline, write_timeline
 from .errors import OptionError, RetargetError
@@ -72,9 +73,7 @@ def batch_command(
         devices=tuple(arguments.devices.split(",")) if arguments.devices else (),
         chunk_seconds=arguments.chunk_seconds,
     )
-    result = _run(sheet.jobs, options, arguments)
-    if not arguments.quiet:
-        print("\n".join(summary(result)))
+    result = batch_main(sheet.jobs, options, quiet=arguments.quiet, run=_runner(arguments))
     if not result.interrupted and not arguments.no_report:
         _report(sheet, result, arguments)
     return result.exit_code
@@ -165,21 +164,14 @@ def _settings(changes: Sequence[str]) -> dict[str, Any]:
     return out
 
 
-def _run(jobs: Sequence[Job], options: BatchOptions, arguments: argparse.Namespace) -> BatchResult:
-    with ProgressBar() as bar:
-        show = show_nothing if arguments.quiet else bar
-        if arguments.ray is None:
-            return run_batch(jobs, options, progress=show)
-        from .cluster import run_on_ray
+def _runner(arguments: argparse.Namespace) -> Run:
+    if arguments.ray is None:
+        return run_batch
+    from .cluster import run_on_ray
 
-        return run_on_ray(
-            jobs,
-            options,
-            address=arguments.ray,
-            num_cpus=arguments.ray_cpus,
-            num_gpus=arguments.ray_gpus,
-            progress=show,
-        )
+    return functools.partial(
+        run_on_ray, address=arguments.ray, num_cpus=arguments.ray_cpus, num_gpus=arguments.ray_gpus
+    )
 
 
 # The report --------------------------------------------------------------------------------------------

@@ -33,8 +33,6 @@ DECODE_AHEAD_FRAMES = 4
 CURVE_SUFFIXES = frozenset({".yaml", ".yml"})
 CAPTURE_SUFFIXES = frozenset({".csv"})
 
-GAZE_UNITS = ("AU61", "AU62", "AU63", "AU64")
-
 
 def analyse_clip(
     stack: contextlib.ExitStack,
@@ -235,7 +233,7 @@ def _series_driver(
     values = smooth(series.values, series.seconds, window_seconds=options.smooth_seconds)
     filled = series.filled.copy()
     if not options.gaze:
-        filled[[i for name in GAZE_UNITS for i in action_units.resolve(name)]] = False
+        filled[list(action_units.GAZE)] = False
     steady = ExpressionSeries(series.seconds, np.clip(values, 0, 1).astype(np.float32), filled, series.confidence)
     neutral = options.driver_neutral
     try:

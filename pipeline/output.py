@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from retarget.model import files
+
 from .errors import OptionError, VideoWriteError
 
 MADE_FROM = "one of the files it is made from"
@@ -66,19 +68,15 @@ def whole_file(path: Path, *, failure: str = "writing failed") -> Iterator[Path]
     Raises:
         VideoWriteError: an OSError in the block, in the words of `failure`; exit status 1.
     """
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        yield part
-        part.replace(path)
+        with files.whole_file(path) as part:
+            yield part
     except OSError as error:
         broken = VideoWriteError(
             f"{path}: {failure} ({error.strerror or error}); check the folder and the disk's free space"
         )
         broken.exit_code = 1
         raise broken from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes, *, failure: str = "writing failed") -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from retarget.model.checkpoint import Checkpoint
 from retarget.model.crop_spec import CropSpec
+from retarget.model.device import device_named
 from retarget.model.generator import compose
 from retarget.model.images import to_model, warp
 
@@ -76,7 +77,7 @@ class Renderer:
         """
         if batch < 0:
             raise OptionError(f"batch {batch} makes no sense; use 1 or more, or 0 to let the device decide")
-        self.device = _device(device)
+        self.device = device_named(device, error=OptionError)
         self.crop: CropSpec = checkpoint.crop
         self._info = info
         self._editor = checkpoint.build_editor().to(self.device)
@@ -149,16 +150,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise OptionError(
-            f"device {name!r} cannot be used here; use cpu, or auto to take what there is"
-        ) from error
-    return device

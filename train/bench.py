@@ -17,6 +17,7 @@ from retarget.model.errors import RetargetError
 from .dataset import Dataset
 from .identity import NOT_INSTALLED, find_identity_network
 from .inception import find_inception_network
+from .meter import Meter
 from .methods import Method, Plate
 
 T = TypeVar("T")
@@ -82,21 +83,6 @@ class EvaluateOptions:
         for name in ("pose_degrees", "min_request", "film_seconds"):
             if not getattr(self, name) > 0:
                 raise EvaluationError(f"{name} is {getattr(self, name)}; use a number above 0")
-
-
-class Measured(Protocol):
-    """A face as the tracker sees it in a crop."""
-
-    @property
-    def action_units(self) -> Units: ...
-    @property
-    def landmarks(self) -> NDArray[np.float32]: ...
-
-
-class Meter(Protocol):
-    """The pipeline's tracker on crops: prepare.CropMeter."""
-
-    def measure(self, crop: Picture, near: NDArray[np.floating]) -> Measured | None: ...
 
 
 class Describer(Protocol):

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -28,6 +27,9 @@ from retarget.model.geometry import GeometryModel
 from retarget.model.images import from_model, to_model
 
 from .dataset import Dataset
+from .meter import Meter
+from .metrics import response
+from .trials import relative
 
 RIDGE = 0.02
 """Relative to the mean power of a requested action unit."""
@@ -41,27 +43,11 @@ MOTION_PRICE = 1.0
 LARGEST_GROWTH = 1.15
 """Of the mean motion of a face's landmarks under the requests, over all rounds."""
 
-GAZE = tuple(i for name in ("AU61", "AU62", "AU63", "AU64") for i in action_units.resolve(name))
-
 LIDS = tuple(i for name in ("AU05", "AU07", "AU45") for i in action_units.resolve(name))
 """Their rows of W are left alone. Corrected (by up to a half), lids were measured nearer to what was asked, but
 further from true frames of the same person: eyes 0.91 of doing nothing instead of 0.87, on 60 pairs."""
 
 Matrix = NDArray[np.float64]
-
-
-class Meter(Protocol):
-    """What measures crops; `prepare.CropMeter`."""
-
-    def measure(self, crop: NDArray[np.uint8], near: NDArray[np.floating]) -> Seen | None:
-        """The face in a crop (S, S, 3) uint8 near landmarks (478, 3) crop px."""
-
-
-class Seen(Protocol):
-    """What a meter says."""
-
-    @property
-    def action_units(self) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +68,7 @@ class Responses:
     @property
     def slope(self) -> float:
         """Of achieved over requested change, through the origin, all action units pooled."""
-        return float((self.requested * self.achieved).sum() / (self.requested**2).sum())
+        return response(self.requested, self.achieved).slope
 
 
 @dataclass(frozen=True)
@@ -146,8 +132,7 @@ def responses(
         before = meter.measure(picture, landmarks)
         if before is None:
             continue
-        delta = dataset.action_units[other] - before.action_units
-        delta[list(GAZE)] = 0
+        delta = relative(before.action_units, dataset.action_units[other], gaze=False)
         after = meter.measure(_warped(mover, picture, landmarks, delta), landmarks)
         if after is not None:
             requested.append(delta)
@@ -169,7 +154,7 @@ def correction(found: Responses, geometry: GeometryModel, *, motion_price: float
     weight = geometry.weight.double().flatten(1).numpy()
     pull = weight @ weight.T
     solved = solved @ np.linalg.inv(np.eye(len(gram)) + motion_price * pull / np.trace(pull) * len(pull))
-    solved[:, list(GAZE)] = solved[list(GAZE)] = 0
+    solved[:, list(action_units.GAZE)] = solved[list(action_units.GAZE)] = 0
     solved[list(LIDS)] = 0
     return np.clip(solved, -LARGEST_STEP, LARGEST_STEP)
 

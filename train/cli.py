@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint, save_checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
@@ -153,15 +153,15 @@ def _fit_geometry(arguments: argparse.Namespace) -> int:
         "people": person_marks(dataset.identities[i] for i in set(dataset.identity[~dataset.is_eval].tolist())),
     }
     config = GeneratorConfig(width=0, crop_px=dataset.crop.size_px)
-    _save(arguments.output, Generator(config, geometry), dataset.crop, dataset.au_source, provenance)
+    save_checkpoint(
+        arguments.output,
+        Generator(config, geometry),
+        crop=dataset.crop,
+        au_source=dataset.au_source,
+        provenance=provenance,
+    )
     print(f"{arguments.output}: written")
     return 0
-
-
-def _save(path: Path, generator: Generator, crop: CropSpec, au_source: str, provenance: Mapping[str, Any]) -> None:
-    from retarget.model.checkpoint import save_checkpoint
-
-    save_checkpoint(path, generator, crop=crop, au_source=au_source, provenance=provenance)
 
 
 # run ---------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import RetargetError
+from retarget.model.files import whole_file, write_whole
 from retarget.model.geometry import LANDMARKS
 
 FORMAT_VERSION = 1
@@ -37,7 +38,6 @@ FORMAT_VERSION = 1
 ABOUT_FILE, TABLE_FILE, LANDMARKS_FILE = "dataset.json", "table.csv", "landmarks.npy"
 CROPS_FOLDER = "crops"
 
-TEXTS = ("file", "identity", "clip", "split")
 ANGLES = ("yaw", "pitch", "roll")
 NUMBERS = ("frame", "seconds", *ANGLES, "residual", "face_px", "sharpness")
 LEADING_COLUMNS = ("file", "identity", "clip", "frame", "seconds", "split", *NUMBERS[2:])
@@ -203,11 +203,10 @@ def save_dataset(dataset: Dataset, about: Mapping[str, Any]) -> None:
     folder = dataset.folder
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator="\n").writerows(_table_rows(dataset))
-    part = folder / f".{LANDMARKS_FILE}.part"
-    with part.open("wb") as file:
-        np.save(file, dataset.landmarks, allow_pickle=False)
-    (folder / ABOUT_FILE).unlink(missing_ok=True)  # the old one would vouch for files that change now
-    part.replace(folder / LANDMARKS_FILE)
+    with whole_file(folder / LANDMARKS_FILE) as part:
+        with part.open("wb") as file:
+            np.save(file, dataset.landmarks, allow_pickle=False)
+        (folder / ABOUT_FILE).unlink(missing_ok=True)  # the old one would vouch for files that change now
     write_whole(folder / TABLE_FILE, buffer.getvalue().encode())
     description = {
         "format": FORMAT_VERSION,
@@ -218,17 +217,6 @@ def save_dataset(dataset: Dataset, about: Mapping[str, Any]) -> None:
         **about,
     }
     write_whole(folder / ABOUT_FILE, (json.dumps(description, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file that appears under its name when it is whole. Raises OSError as the file system says."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _table_rows(dataset: Dataset) -> Iterable[Sequence[str]]:

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from retarget.model.files import write_whole
+
 from .bench import EvaluationError, Picture
-from .dataset import Dataset, write_whole
+from .dataset import Dataset
 from .evaluation_grids import safe_name
 from .evaluation_report import as_written, write_picture
 from .methods import Method

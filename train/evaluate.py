@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from retarget.model.checkpoint import Checkpoint, load_checkpoint
+from retarget.model.device import device_named
 
 from .bench import Bench, EvaluateOptions, EvaluationError, Progress, Tools, no_progress, open_tools
 from .dataset import Dataset, person_marks
@@ -89,7 +89,9 @@ def evaluate(
     _check_clips(options.clips)
     openface = open_openface(options.openface, output / EDITS_FOLDER) if options.openface else None
     notes = _check_people(loaded, dataset, options)
-    methods = methods_of(loaded, dataset_crop=dataset.crop, device=_device(options.device))
+    methods = methods_of(
+        loaded, dataset_crop=dataset.crop, device=device_named(options.device, error=EvaluationError)
+    )
     _make_folder(output, overwrite=options.overwrite)
     with contextlib.ExitStack() as stack:
         bench = Bench(dataset, methods, tools or stack.enter_context(open_tools()), options, progress)
@@ -382,17 +384,6 @@ def _make_folder(folder: Path, *, overwrite: bool) -> None:
         raise EvaluationError(f"{folder}: {what}; name another folder or use --overwrite")
     with as_written(folder):
         folder.mkdir(parents=True, exist_ok=True)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise EvaluationError(
-            f"device {name!r} cannot be used here; use cpu, or cuda where there is one"
-        ) from error
-    return device
 
 
 def _missing(bench: Bench, cast: Cast) -> dict[str, str]:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model.errors import RetargetError
+from retarget.model.files import write_whole
 
-from .dataset import write_whole
 from .scores import Evaluation, MethodScores
 
 NOT_MEASURED = "not measured"

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from retarget.model import action_units
 from retarget.model.checkpoint import save_checkpoint
 from retarget.model.crop_spec import CropSpec
+from retarget.model.device import device_named
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
@@ -75,7 +76,7 @@ def train(
         RetargetError: the dataset, the folder or the state to resume does not fit.
         TrainingError: a loss is not finite; the checkpoint and state of before are kept.
     """
-    where = _device(device)
+    where = device_named(device)
     with joined(where) as group:
         run = Run.build(options, dataset, folder, geometry, where, group)
         run.prepare_folder(resume=resume)
@@ -116,7 +117,6 @@ class Run:
     saved_at: float = field(default_factory=time.monotonic)
     trained_seconds: float = 0.0
     advanced_at: float = field(default_factory=time.monotonic)
-    is_good: bool = True
 
     @classmethod
     def build(
@@ -405,19 +405,6 @@ def _check_units(options: TrainOptions, dataset: Dataset) -> None:
 
 def _columns(options: TrainOptions) -> list[tuple[int, ...]]:
     return [action_units.resolve(name) for name in options.au_names]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise RetargetError(
-            f"device {name!r} cannot be used here; use cpu, or auto to take what there is"
-        ) from error
-    return device
 
 
 @contextlib.contextmanager

@@ -35,17 +35,17 @@ class GeneratorOptions(_Options):
     """Which network; the fields are those of `GeneratorConfig` and `GanimationConfig`."""
 
     architecture: Literal["msf", "ganimation"] = "msf"
-    head: Literal["rgb", "motion"] = "motion"
-    width: int = 32
-    levels: int = 4
-    k_msf: int = 3
-    norm: Literal["instance", "group", "none"] = "group"
-    residual_blocks: int = 6
+    head: Literal["rgb", "motion"] = GeneratorConfig.head
+    width: int = GeneratorConfig.width
+    levels: int = GeneratorConfig.levels
+    k_msf: int = GeneratorConfig.k_msf
+    norm: Literal["instance", "group", "none"] = GeneratorConfig.norm
+    residual_blocks: int = GanimationConfig.residual_blocks
     """Of ganimation."""
-    crop_px: int = 256
-    residual_flow_fraction: float = 0.03
-    shade_limit: float = 0.15
-    mask_dilation_fraction: float = 0.016
+    crop_px: int = GeneratorConfig.crop_px
+    residual_flow_fraction: float = GeneratorConfig.residual_flow_fraction
+    shade_limit: float = GeneratorConfig.shade_limit
+    mask_dilation_fraction: float = GeneratorConfig.mask_dilation_fraction
 
     def config(self, au_count: int) -> GeneratorConfig | GanimationConfig:
         """The network's own config.

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import RetargetError
+from retarget.model.files import write_whole
 from retarget.model.geometry import LANDMARKS
 from retarget.pipeline.color import sample_rgb
 from retarget.pipeline.crop import alignment, apply, chain, crop_matrix
@@ -58,7 +59,6 @@ from .dataset import (
     open_dataset,
     save_dataset,
     shared_identities,
-    write_whole,
 )
 from .labels import OpenFaceLabels, find_labels
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from retarget.model.errors import RetargetError
+from retarget.model.files import whole_file
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint.safetensors"
@@ -32,12 +32,10 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
         TrainingError: it cannot be written; what was there before is still there.
     """
     path = folder / STATE
-    beside = path.with_suffix(".part")
     try:
-        torch.save(dict(state), beside)
-        os.replace(beside, path)
+        with whole_file(path) as part:
+            torch.save(dict(state), part)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        beside.unlink(missing_ok=True)
         reason = " ".join(str(error).split())
         raise TrainingError(f"{path}: cannot be written ({reason}); the state before it is kept") from error
 

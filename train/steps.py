@@ -38,10 +38,6 @@ class Edited:
     landmarks: Tensor
     """(B, 478, 3) crop px: where the edit took them (where they were, for a generator that does not say)."""
 
-    def detached(self) -> Edited:
-        """The same without a way back to the generator."""
-        return Edited(self.edit, self.picture.detach(), self.landmarks)
-
 
 def apply_editor(editor: Editor, batch: Batch) -> Edited:
     """The batch edited. Pairs are moved by the *target frame's own* landmarks, so that they differ from it in

@@ -23,8 +23,6 @@ STRIP_ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 PAIRS_A_CLIP = 4
 """Candidates of one clip; more would be the same moments again."""
 
-_GAZE = [i for name in ("AU61", "AU62", "AU63", "AU64") for i in action_units.resolve(name)]
-
 Units = NDArray[np.float32]
 
 
@@ -57,7 +55,7 @@ def relative(source: Units, target: Units, *, gaze: bool) -> Units:
     job, where an actor's eyeline belongs to the scene."""
     delta = np.clip(target - source, -1, 1).astype(np.float32)
     if not gaze:
-        delta[_GAZE] = 0
+        delta[list(action_units.GAZE)] = 0
     return delta
 
 
