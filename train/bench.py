@@ -58,7 +58,8 @@ class EvaluateOptions:
     """Worst edits shown a method."""
     clips: tuple[Path, ...] = ()
     """Clips for films through the main job, each driven by another; none: no films."""
-    films: int = 9
+    films: int | None = None
+    """Only the first so many clips, which then drive each other; None: all."""
     film_seconds: float = 3.0
     keep_edits: bool = False
     """Whether the unpaired edits are written as pictures, for other programs to measure (see edits)."""
@@ -74,12 +75,11 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         if self.split not in ("eval", "train"):
             raise EvaluationError(f"split {self.split!r} is unknown; use eval or train")
-        least = {"faces": 1, "targets": 1, "batch": 1, "films": 1}
+        least = {"faces": 1, "targets": 1, "batch": 1, "films": 2}
         for name in ("faces", "targets", "batch", "films", "pairs", "sweep_faces", "strips", "worst"):
-            if getattr(self, name) < least.get(name, 0):
-                raise EvaluationError(
-                    f"{name} is {getattr(self, name)}; use a whole number from {least.get(name, 0)}"
-                )
+            value = getattr(self, name)
+            if value is not None and value < least.get(name, 0):
+                raise EvaluationError(f"{name} is {value}; use a whole number from {least.get(name, 0)}")
         for name in ("pose_degrees", "min_request", "film_seconds"):
             if not getattr(self, name) > 0:
                 raise EvaluationError(f"{name} is {getattr(self, name)}; use a number above 0")

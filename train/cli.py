@@ -269,8 +269,10 @@ def _add_evaluate(commands: Any) -> None:
         "--sweep-faces", type=int, default=5, metavar="N", help="of the grids (default %(default)s)"
     )
     flags.add_argument(
-        "--clips", type=Path, nargs="+", default=[], metavar="CLIP", help="also whole clips, through the main job"
-    )
+        "--clips", type=Path, nargs="+", default=[], metavar="CLIP",
+        help="also whole clips, through the main job, each driven by another of them",
+    )  # fmt: skip
+    flags.add_argument("--films", type=int, metavar="N", help="only the first N of the clips (default all)")
     flags.add_argument(
         "--keep-edits", action="store_true", help="write the edits as pictures, FOLDER/edits, for OpenFace"
     )
@@ -303,6 +305,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         pairs=arguments.pairs,
         sweep_faces=arguments.sweep_faces,
         clips=tuple(arguments.clips),
+        films=arguments.films,
         keep_edits=arguments.keep_edits,
         openface=arguments.openface,
         seed=arguments.seed,

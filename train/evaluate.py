@@ -1,11 +1,12 @@
 """The evaluation on a page: the same faces, the same requests, every method; measured before and after.
 
     unpaired   faces towards other people's expressions: ED, response, leakage, identity, sharpness, IS
-    paired     frames of a clip towards another frame of it: distance to the true picture in mouth and eyes
+    paired     frames of a clip towards another frame of it: distance to the true picture in mouth and eyes, and
+               how far identity moves beside what the true picture moves it
     zero       the edit that asks for nothing (paper, Table 3)
     sweeps     one action unit at a time, -1 .. 1.25: grids to look at, and slopes
     cost       milliseconds and FLOPs a frame
-    films      whole clips through the main job (with `clips`)
+    films      whole clips through the main job, each clip once source and once driver (with `clips`)
     openface   the paper's ED, from what OpenFace wrote of the kept unpaired edits (with `openface`)
 
 Action units are measured on crops by the pipeline's own tracker, before and after alike. A network for smaller
@@ -279,7 +280,7 @@ def _films(bench: Bench) -> dict[str, FilmScores]:
             path = Path(folder) / f"{i}.safetensors"
             method.save(path)
             scores[method.label] = meter.measure(path, progress=bench.progress)
-    return scores
+    return scores | {NOTHING_LABEL: meter.of_nothing()}
 
 
 def _real_inception(bench: Bench, cast: Cast) -> tuple[float, float] | None:
@@ -410,7 +411,8 @@ def _openface_notes(bench: Bench, scores: Mapping[str, OpenFaceScores]) -> list[
 def _settings(options: EvaluateOptions) -> dict[str, Any]:
     kept = {item.name: getattr(options, item.name) for item in fields(options) if item.name != "overwrite"}
     openface = options.openface.resolve().name if options.openface else "none"
-    return kept | {"clips": len(options.clips), "openface": openface}
+    films = len(film_pairs(options.clips, options.films))
+    return kept | {"clips": len(options.clips), "films": films, "openface": openface}
 
 
 def _versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from retarget.model.errors import RetargetError
 from retarget.model.files import write_whole
 
-from .scores import Evaluation, MethodScores
+from .scores import Evaluation, FilmRecord, MethodScores
 
 NOT_MEASURED = "not measured"
 """In the side-by-side table; the notes say why."""
@@ -105,6 +105,7 @@ MEASURES: tuple[Measure, ...] = (
         "half of it",
         lambda value, warp: value <= warp,
     ),
+    Measure("leakage into AUs not asked for, gaze apart", lambda m: m.unpaired.leakage_without_gaze),
     Measure("leakage of single-AU edits", lambda m: m.sweep.leakage if m.sweep else None),
     Measure(
         "identity, ACD", lambda m: m.unpaired.acd, "<= 0.30", "<= 0.20", lambda value, _: value <= 0.30,
@@ -144,6 +145,14 @@ MEASURES: tuple[Measure, ...] = (
         missing="pairs",
     ),
     Measure(
+        "true frame: identity, ACD of source and edit", lambda m: m.paired.acd if m.paired else None, missing="ACD"
+    ),
+    Measure(
+        "true frame: identity, ACD of source and true frame",
+        lambda m: m.paired.acd_true if m.paired else None,
+        missing="ACD",
+    ),
+    Measure(
         "sharpness in the edited region / plate, median",
         lambda m: 1.0 if m.kind == "nothing" else m.unpaired.sharpness,
         "0.9 - 1.1",
@@ -157,6 +166,11 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         "films: second difference of landmarks / driver's",
         lambda m: m.film.temporal if m.film else None,
+        missing="films",
+    ),
+    Measure(
+        "films: second difference of landmarks / drivers', pooled",
+        lambda m: m.film.temporal_pooled if m.film else None,
         "<= 1.2",
         "<= 1.0",
         lambda value, _: value <= 1.2,
@@ -207,6 +221,7 @@ def markdown(evaluation: Evaluation, grids: Sequence[Grid] = ()) -> str:
         _table_3(evaluation),
         "## Requested against achieved, by action unit",
         _by_unit(evaluation),
+        *_films(evaluation),
         "## Notes",
         "\n".join(notes),
         *(["## Pictures", *pictures] if pictures else []),
@@ -235,7 +250,12 @@ def _side_by_side(e: Evaluation) -> str:
         cells = [_cell(measure, method, e) for method in e.methods]
         if measure.required or any(cell not in ("-", NOT_MEASURED) for cell in cells):
             rows.append([measure.name, *cells, measure.required, measure.aim])
-    return table(header, rows) + "\n\n✓: meets what is required of a checkpoint; ✗: does not."
+    note = (
+        "✓: meets what is required of a checkpoint; ✗: does not. Gaze apart: a lid that moves changes what the "
+        "tracker says of gaze, though the eye has not moved. The ACD of source and true frame is what the same "
+        "face moves by changing its expression as much."
+    )
+    return table(header, rows) + "\n\n" + note
 
 
 def _cell(measure: Measure, method: MethodScores, e: Evaluation) -> str:
@@ -308,6 +328,30 @@ def _by_unit(e: Evaluation) -> str:
     units = list(swept[0].sweep.slopes) if swept[0].sweep else []
     rows = [[u, *(number(m.sweep.slopes[u].slope, 2) if m.sweep else "-" for m in swept)] for u in units]
     return f"{text}\n\nOne action unit at a time (slope):\n\n{table(['', *(m.label for m in swept)], rows)}"
+
+
+def _films(e: Evaluation) -> list[str]:
+    """The section with a row a film; nothing where no film was measured."""
+    by_method = {
+        m.label: {(film.source, film.driver): film for film in m.film.per_film} for m in e.methods if m.film
+    }
+    pairs = list(dict.fromkeys(pair for films in by_method.values() for pair in films))
+    if not pairs:
+        return []
+    rows = [[*pair, *(_film_cell(films.get(pair)) for films in by_method.values())] for pair in pairs]
+    note = (
+        "ED ratio / second difference of landmarks over the driver's / over the source's. Over the driver's, "
+        "doing nothing shows how lively the source is by itself; a driver of another frame rate is interpolated "
+        "there, which takes off some of its shake. What is required is required of the pooled value in the first "
+        "table: every clip at its own rate there, so that doing nothing has about 1."
+    )
+    return ["## Films", f"{table(['source', 'driver', *by_method], rows)}\n\n{note}"]
+
+
+def _film_cell(film: FilmRecord | None) -> str:
+    if film is None:
+        return "-"
+    return " / ".join(number(value, 2) for value in (film.ed_ratio, film.temporal, film.temporal_source))
 
 
 def _notes(e: Evaluation) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from retarget.pipeline.run import retarget_video
 from retarget.pipeline.video import EncodeOptions, open_video
 
 from .metrics import response, second_difference
-from .scores import FilmScores
+from .scores import FilmRecord, FilmScores
 
 SMALLEST_REQUEST_FRAMES = 5
 """A film with fewer frames that ask for something says nothing."""
@@ -78,12 +78,33 @@ class TrackedFace:
 class FilmOutcome:
     """One film, measured."""
 
+    pair: FilmPair
     requested: NDArray[np.float64]
     """(n, k) relative action units, frames above the threshold, units that were asked to move."""
     achieved: NDArray[np.float64]
     """(n, k) output's expression minus the performance's own."""
-    temporal: float
-    temporal_source: float
+    shake: float
+    """Second difference of the output's canonical landmarks."""
+    driver_shake: float
+    """The same of the driver at the output's moments."""
+    driver_own_shake: float
+    """The same of the driver at its own frame rate."""
+    source_shake: float
+
+    @property
+    def temporal(self) -> float:
+        """The output's shake over the driver's; NaN for one that stands still."""
+        return _ratio(self.shake, self.driver_shake)
+
+    @property
+    def temporal_source(self) -> float:
+        """The output's shake over the source's."""
+        return _ratio(self.shake, self.source_shake)
+
+    @property
+    def unedited(self) -> FilmOutcome:
+        """The same film with the source as it is."""
+        return replace(self, achieved=np.zeros_like(self.requested), shake=self.source_shake)
 
     @property
     def ed_ratio(self) -> float:
@@ -92,11 +113,19 @@ class FilmOutcome:
         return float(missed / np.linalg.norm(self.requested, axis=1).mean())
 
 
-def film_pairs(clips: Sequence[Path], count: int) -> list[FilmPair]:
-    """Each clip driven by the one a third of the list further on, up to `count`; nobody drives themselves."""
-    step = max(1, len(clips) // 3)
-    pairs = [FilmPair(clip, clips[(i + step) % len(clips)]) for i, clip in enumerate(clips)]
-    return [pair for pair in pairs if pair.source != pair.driver][:count]
+def film_pairs(clips: Sequence[Path], count: int | None = None) -> list[FilmPair]:
+    """The first `count` clips (None: all), each driven by the one a third of them further on.
+
+    They form a cycle, so at any `count` each clip is once source and once driver and nobody drives themselves: how
+    lively a clip is weighs as much above the line of `temporal` as below. To pair first and cut then would leave
+    some clips as sources alone and others as drivers alone, and `temporal` to which of them are the livelier. A
+    clip that is named twice counts once.
+    """
+    chosen = list(dict.fromkeys(clips))[:count]
+    if len(chosen) < 2:
+        return []
+    step = max(1, len(chosen) // 3)
+    return [FilmPair(clip, chosen[(i + step) % len(chosen)]) for i, clip in enumerate(chosen)]
 
 
 @dataclass
@@ -106,6 +135,7 @@ class FilmMeter:
     pairs: Sequence[FilmPair]
     options: FilmOptions = field(default_factory=FilmOptions)
     _tracked: dict[Path, TrackedFace] = field(default_factory=dict, init=False)
+    _unedited: dict[FilmPair, FilmOutcome] = field(default_factory=dict, init=False)
 
     def measure(self, checkpoint: Path, *, progress: Progress[Any] = no_progress) -> FilmScores:
         """Scores over all pairs; a pair that cannot be filmed or tracked is named in `skipped`."""
@@ -116,7 +146,12 @@ class FilmMeter:
                     outcomes.append(self._film(pair, checkpoint, Path(folder) / "film.mkv"))
                 except RetargetError as error:
                     skipped.append(str(error))
+        self._unedited |= {outcome.pair: outcome.unedited for outcome in outcomes}
         return film_scores(outcomes, skipped)
+
+    def of_nothing(self) -> FilmScores:
+        """Scores of the unedited sources, over the films that have been measured with any checkpoint."""
+        return film_scores([self._unedited[pair] for pair in self.pairs if pair in self._unedited])
 
     def _film(self, pair: FilmPair, checkpoint: Path, output: Path) -> FilmOutcome:
         options = RetargetOptions(
@@ -138,9 +173,14 @@ class FilmMeter:
                 f"{pair.source}: {pair.driver.name} asks for a change in {len(requested)} frames only; pair it "
                 "with a livelier clip"
             )
-        shake = second_difference(result.canonical, result.seconds)
         return FilmOutcome(
-            requested, achieved, shake / _shake(driver, result.seconds), shake / _shake(source, result.seconds)
+            pair,
+            requested,
+            achieved,
+            shake=second_difference(result.canonical, result.seconds),
+            driver_shake=_shake(driver, result.seconds),
+            driver_own_shake=second_difference(driver.canonical, driver.seconds),
+            source_shake=_shake(source, result.seconds),
         )
 
     def _input(self, path: Path) -> TrackedFace:
@@ -161,8 +201,20 @@ def film_scores(outcomes: Sequence[FilmOutcome], skipped: Sequence[str] = ()) ->
             np.concatenate([nothing, *(outcome.achieved.ravel() for outcome in outcomes)]),
         ),
         temporal=_median([outcome.temporal for outcome in outcomes]),
+        temporal_pooled=_pooled([(outcome.shake, outcome.driver_own_shake) for outcome in outcomes]),
         temporal_source=_median([outcome.temporal_source for outcome in outcomes]),
         skipped=tuple(skipped),
+        per_film=tuple(_record(outcome) for outcome in outcomes),
+    )
+
+
+def _record(outcome: FilmOutcome) -> FilmRecord:
+    return FilmRecord(
+        source=outcome.pair.source.name,
+        driver=outcome.pair.driver.name,
+        ed_ratio=outcome.ed_ratio,
+        temporal=outcome.temporal,
+        temporal_source=outcome.temporal_source,
     )
 
 
@@ -206,7 +258,8 @@ def track_first_face(path: Path, *, trim_end: float | None) -> TrackedFace:
 
 
 def _shake(face: TrackedFace, seconds: NDArray[np.float64]) -> float:
-    """Its second difference at the output's rate, so that clips of different rates can be compared."""
+    """Its second difference at the output's moments: the same spans of time for clips of different rates, though
+    what is interpolated shakes less."""
     resampled = face.at(seconds)
     return second_difference(resampled.canonical, resampled.seconds)
 
@@ -215,6 +268,17 @@ def _resampled(values: NDArray[Any], face: TrackedFace, seconds: NDArray[np.floa
     flat = values.reshape(len(values), -1)
     columns = [np.interp(seconds, face.seconds, column) for column in flat.T]
     return np.stack(columns, 1).reshape(len(seconds), *values.shape[1:])
+
+
+def _pooled(shakes: Sequence[tuple[float, float]]) -> float:
+    """Root of the ratio of mean squares of (output's, driver's) shakes, over the films that have both."""
+    both = np.array([pair for pair in shakes if np.isfinite(pair).all()]).reshape(-1, 2)
+    above, below = np.square(both).sum(0)
+    return float(np.sqrt(above / below)) if below > 0 else float("nan")
+
+
+def _ratio(value: float, whole: float) -> float:
+    return value / whole if whole > 0 else float("nan")
 
 
 def _median(values: Sequence[float]) -> float:

@@ -44,6 +44,7 @@ FEWEST_EDITS_A_UNIT = 5
 REGIONS = ("mouth", "eyes")
 
 _OPENFACE = projection(action_units.OPENFACE_NAMES).numpy()
+_NOT_GAZE = [i for i in range(action_units.COUNT) if i not in action_units.GAZE]
 
 T = TypeVar("T")
 
@@ -146,6 +147,7 @@ def unpaired_scores(outcomes: Sequence[Outcome]) -> UnpairedScores:
         response=response(requested, achieved),
         per_unit=_per_unit(requested, achieved),
         leakage=leakage(requested, achieved),
+        leakage_without_gaze=leakage(requested[:, _NOT_GAZE], achieved[:, _NOT_GAZE]),
         acd=float(np.mean(distances)) if distances else None,
         acd_max=max(distances) if distances else None,
         sharpness=float(median),
@@ -173,10 +175,12 @@ def inception_of(outcomes: Sequence[Outcome], *, seed: int) -> tuple[float, floa
 
 
 def paired_scores(bench: Bench, pairs: Sequence[Trial]) -> dict[str, PairedScores]:
-    """By method's label, the distance to the true frames relative to doing nothing (at the method's size)."""
+    """By method's label, the distance to the true frames relative to doing nothing (at the method's size), and how
+    far the recognition network's description of the face moves, by the edit and in truth."""
     if not pairs:
         return {}
     sums: dict[tuple[str, str, str], float] = defaultdict(float)
+    moves: dict[str, list[Move]] = {method.label: [] for method in bench.methods}
     for pair in bench.progress(pairs, "paired edits", len(pairs)):
         source, target = (bench.gallery.plate(row) for row in (pair.source, pair.target))
         judges: dict[int, _Judge] = {}
@@ -189,10 +193,39 @@ def paired_scores(bench: Bench, pairs: Sequence[Trial]) -> dict[str, PairedScore
             for (region, measure), value in judge.distances(edited).items():
                 sums[method.label, region, measure] += value
                 sums[f"{method.label}, nothing", region, measure] += judge.of_nothing[region, measure]
-    return {method.label: _paired(sums, method.label, len(pairs)) for method in bench.methods}
+            if (move := _identity_move(bench, method, pair, edited)) is not None:
+                moves[method.label].append(move)
+    return {method.label: _paired(sums, method.label, len(pairs), moves[method.label]) for method in bench.methods}
 
 
-def _paired(sums: dict[tuple[str, str, str], float], label: str, pairs: int) -> PairedScores:
+@dataclass(frozen=True)
+class Move:
+    """How far one face moves in the recognition network."""
+
+    edited: float
+    """From source to edit."""
+    true: float
+    """From source to true frame."""
+
+
+def _identity_move(bench: Bench, method: Method, pair: Trial, edited: Picture) -> Move | None:
+    """None without the network, and where the tracker no longer sees the face."""
+    network = bench.tools.identity
+    if network is None:
+        return None
+    source, target = (bench.gallery.descriptor(row, method.crop_px) for row in (pair.source, pair.target))
+    true = content_distance(source, target)
+    if method.editor is None:
+        return Move(0.0, true)
+    seen = bench.tools.meter.measure(edited, bench.gallery.plate(pair.source).resized(method.crop_px).landmarks)
+    if seen is None:
+        return None
+    return Move(content_distance(source, network.describe(edited, seen.landmarks)), true)
+
+
+def _paired(
+    sums: dict[tuple[str, str, str], float], label: str, pairs: int, moves: Sequence[Move]
+) -> PairedScores:
     def relative(region: str, measure: str) -> float | None:
         if (label, region, measure) not in sums:
             return None
@@ -201,7 +234,14 @@ def _paired(sums: dict[tuple[str, str, str], float], label: str, pairs: int) -> 
     mouth, eyes = (
         RegionScores(relative(region, "l1") or 0.0, relative(region, "perceptual")) for region in REGIONS
     )
-    return PairedScores(pairs, mouth, eyes)
+    return PairedScores(
+        pairs,
+        mouth,
+        eyes,
+        acd=float(np.mean([move.edited for move in moves])) if moves else None,
+        acd_true=float(np.mean([move.true for move in moves])) if moves else None,
+        acd_pairs=len(moves),
+    )
 
 
 class _Judge:

@@ -35,6 +35,9 @@ class UnpairedScores:
     per_unit: Mapping[str, Response]
     """By name of the vector's entry, over the edits that ask it to change."""
     leakage: float
+    leakage_without_gaze: float
+    """The same over all action units but those of gaze. Gaze is not asked for by default, and an eye that opens or
+    closes changes what the tracker says of it ("looks down" for a lowered lid) though the eye has not moved."""
     acd: float | None
     acd_max: float | None
     sharpness: float
@@ -72,6 +75,14 @@ class PairedScores:
     pairs: int
     mouth: RegionScores
     eyes: RegionScores
+    acd: float | None
+    """Mean ACD between source and edit; 0 for doing nothing. None too where every face is lost."""
+    acd_true: float | None
+    """Mean ACD between source and true frame: how far the same face moves in that network by changing its
+    expression as much. Over the pairs behind `acd`, so one value for all methods of a crop size that lose no face.
+    """
+    acd_pairs: int
+    """Pairs behind both; the others' edits have no face that the tracker finds."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +113,23 @@ class CostScores:
 
 
 @dataclass(frozen=True)
+class FilmRecord:
+    """One film; what each number is, `FilmScores` says."""
+
+    source: str
+    """File name."""
+    driver: str
+    ed_ratio: float
+    temporal: float
+    temporal_source: float
+
+
+@dataclass(frozen=True)
 class FilmScores:
-    """Whole clips through the main job, tracked again."""
+    """Whole clips through the main job, tracked again.
+
+    Doing nothing is a film too: its ratios to the drivers' motion say what the choice of clips gives by itself.
+    """
 
     films: int
     frames: int
@@ -112,11 +138,21 @@ class FilmScores:
     """Mean over films."""
     response: Response
     temporal: float
-    """Second difference of the output's canonical landmarks over the driver's: median over films."""
+    """Second difference of the output's canonical landmarks over the driver's: median over films.
+
+    A driver of another frame rate is brought to the output's by interpolation, which takes off some of its shake,
+    so that doing nothing can have more than 1 in every film.
+    """
+    temporal_pooled: float
+    """The root of the mean square of the outputs' second differences over that of the drivers', each at its clip's
+    own frame rate: a long film weighs no more than a short one, and a lively source with a still driver, whose own
+    ratio is huge, no more than any lively clip. Doing nothing has about 1 where no film is left out: each clip
+    then stands on both sides."""
     temporal_source: float
-    """The same over the source's: what the edit adds to the plate's own motion and the tracker's noise."""
+    """The median over the source's: what the edit adds to the plate's own motion and the tracker's noise."""
     skipped: tuple[str, ...] = ()
     """Films that could not be measured, and why."""
+    per_film: tuple[FilmRecord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,7 @@ def test_help_names_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
             ["evaluate", "default", "DATA", "-o", "OUT", "--openface", "nowhere"],
             "nowhere: no such folder; give the",
         ),
+        (["evaluate", "default", "DATA", "-o", "OUT", "--films", "1"], "films is 1; use a whole number from 2"),
     ],
 )
 def test_mistakes_get_one_line(

@@ -25,6 +25,7 @@ from retarget.train.dataset import Dataset, open_dataset, person_marks
 from retarget.train.edits import KeptEdit, read_list, target_file
 from retarget.train.evaluate import choose, evaluate
 from retarget.train.evaluation_report import JSON_FILE, TABLES_FILE, ReportWriteError
+from retarget.train.film import FilmMeter, FilmOutcome, FilmPair, film_pairs
 from retarget.train.methods import nothing
 from retarget.train.metrics import Response
 from retarget.train.prepare import PrepareOptions, prepare_dataset
@@ -446,12 +447,44 @@ def test_films_that_break_off_leave_the_tables(
     assert len(data["edits"]) == 6
     assert "](unpaired.png)" in (output / TABLES_FILE).read_text()
 
-    film = FilmScores(1, 9, 0.5, Response(0.6, 0.7, 9), 1.1, 1.0)
+    film = FilmScores(1, 9, 0.5, Response(0.6, 0.7, 9), 1.1, 1.2, 1.0)
     monkeypatch.setattr(evaluation_module, "_films", lambda _: {"net": film})
     found = evaluate({"net": path}, dataset, output, dataclasses.replace(options, overwrite=True), tools=TOOLS)
     assert found.method("net").film == film
     assert "films" not in json.loads((output / JSON_FILE).read_text())["missing"]
     assert "| films: slope | - | - | 0.600 |" in (output / TABLES_FILE).read_text()
+
+
+def test_films_are_cut_to_a_number_and_doing_nothing_is_one_of_the_filmed(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = tuple(tmp_path / f"{i}.mp4" for i in range(4))
+    for clip in clips:
+        clip.write_bytes(b"film")
+    filmed: list[FilmPair] = []
+
+    def film(_: FilmMeter, pair: FilmPair, *__: Path) -> FilmOutcome:
+        filmed.append(pair)
+        asked = np.full((6, 1), 0.5)
+        return FilmOutcome(
+            pair, asked, asked / 2, shake=3.0, driver_shake=2.0, driver_own_shake=2.0, source_shake=4.0
+        )
+
+    monkeypatch.setattr(FilmMeter, "_film", film)
+    options = dataclasses.replace(QUICK, clips=clips, films=3)
+    found = evaluate({"net": saved()}, dataset, tmp_path / "report", options, tools=TOOLS)
+    assert filmed == 2 * film_pairs(clips[:3])  # the warp's and the network's
+    net, nothing = (found.method(label).film for label in ("net", "do nothing"))
+    assert net is not None
+    assert nothing is not None
+    assert (net.films, net.temporal, net.ed_ratio) == (3, 1.5, pytest.approx(0.5))
+    assert (nothing.films, nothing.temporal, nothing.ed_ratio) == (3, 2.0, pytest.approx(1))
+    data = json.loads((tmp_path / "report" / JSON_FILE).read_text())
+    assert (data["settings"]["clips"], data["settings"]["films"]) == (4, 3)
+    assert data["methods"][2]["film"]["per_film"][0] == {
+        "source": "0.mp4", "driver": "1.mp4", "ed_ratio": 0.5, "temporal": 1.5, "temporal_source": 0.75,
+    }  # fmt: skip
+    assert "| 0.mp4 | 1.mp4 | 1.00 / 2.00 / 1.00 |" in (tmp_path / "report" / TABLES_FILE).read_text()
 
 
 def test_pictures_that_break_off_leave_the_tables(

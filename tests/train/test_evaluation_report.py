@@ -26,6 +26,7 @@ from retarget.train.metrics import Response
 from retarget.train.scores import (
     CostScores,
     Evaluation,
+    FilmRecord,
     FilmScores,
     MethodScores,
     OpenFaceScores,
@@ -40,7 +41,7 @@ def _method(label: str, *, ed_ratio: float = 1.0, perceptual: float = 1.0, **fie
     unpaired = UnpairedScores(
         edits=6, faces_lost=1, ed=0.5, ed_openface=0.25, ed_ratio=ed_ratio, ed_ratio_openface=ed_ratio,
         response=Response(0.8, 0.9, 276), per_unit={"AU12L": Response(0.75, 0.95, 6)}, leakage=0.1,
-        acd=None, acd_max=None, sharpness=0.95, sharpness_low=0.9, sharpness_high=1.0,
+        leakage_without_gaze=0.06, acd=None, acd_max=None, sharpness=0.95, sharpness_low=0.9, sharpness_high=1.0,
     )  # fmt: skip
     values: dict[str, Any] = {
         "kind": "network",
@@ -50,7 +51,9 @@ def _method(label: str, *, ed_ratio: float = 1.0, perceptual: float = 1.0, **fie
         "condition": "relative",
         "action_units": 46,
         "unpaired": unpaired,
-        "paired": PairedScores(4, RegionScores(0.9, perceptual), RegionScores(0.8, perceptual)),
+        "paired": PairedScores(
+            4, RegionScores(0.9, perceptual), RegionScores(0.8, perceptual), acd=None, acd_true=None, acd_pairs=0
+        ),
         "zero": ZeroScores(3, False, 0.0123, 31.9, 0.986),
         "sweep": None,
         "cost": CostScores(12.3, 4.5, 1000, 2, "cpu"),
@@ -104,7 +107,7 @@ def test_what_was_not_measured_is_said_and_never_a_number(evaluation: Evaluation
     assert _row(text, "identity, ACD")[:3] == ["-", "not measured", "not measured"]
     assert "- ACD: not measured: install it" in text
     assert _row(text, "real images") == ["not measured: no weights", "-", "-"]
-    assert _row(text, "films: second difference of landmarks / driver's")[2] == "not measured"
+    assert _row(text, "films: second difference of landmarks / drivers',")[2] == "not measured"
     assert "films: slope" not in text  # nothing is required of it, and nobody has a value
 
 
@@ -130,11 +133,81 @@ def test_openfaces_distance_has_a_column_where_it_was_measured(evaluation: Evalu
     assert _row(text, "ED ratio, OpenFace's 17 AUs as OpenFace sees them")[:3] == ["1.000", "-", "0.500"]
 
 
+def test_leakage_stands_with_and_without_gaze_and_only_the_first_is_judged(evaluation: Evaluation) -> None:
+    text = markdown(evaluation)
+    assert _row(text, "leakage into AUs not asked for |")[2:] == [
+        "0.100 ✓",
+        "no worse than the warp",
+        "half of it",
+    ]
+    assert _row(text, "leakage into AUs not asked for, gaze apart")[2:] == ["0.060", "", ""]
+
+
+def test_identity_stands_beside_what_the_true_frame_moves(evaluation: Evaluation) -> None:
+    name = "true frame: identity, ACD of source and"
+    assert f"| {name}" not in markdown(evaluation)  # nobody has a value
+    methods = []
+    for method, acd in zip(evaluation.methods, (0.0, 0.15, None), strict=True):
+        assert method.paired is not None
+        true = None if acd is None else 0.25
+        methods.append(
+            dataclasses.replace(method, paired=dataclasses.replace(method.paired, acd=acd, acd_true=true))
+        )
+    text = markdown(dataclasses.replace(evaluation, methods=tuple(methods), missing={}))
+    assert _row(text, f"{name} edit") == ["0.000", "0.150", "-", "", ""]
+    assert _row(text, f"{name} true frame") == ["0.250", "0.250", "-", "", ""]
+
+
+def _film_scores(temporal: float, pooled: float, *films: FilmRecord, skipped: tuple[str, ...] = ()) -> FilmScores:
+    return FilmScores(
+        films=len(films),
+        frames=80,
+        ed_ratio=0.5,
+        response=Response(0.6, 0.7, 9),
+        temporal=temporal,
+        temporal_pooled=pooled,
+        temporal_source=1.0,
+        skipped=skipped,
+        per_film=films,
+    )
+
+
+def test_every_film_has_a_row(evaluation: Evaluation) -> None:
+    assert "## Films" not in markdown(evaluation)
+    still, warp, net = evaluation.methods
+    ours = FilmRecord("a.mp4", "b.mp4", 0.5, 1.25, 0.8)
+    other = FilmRecord("b.mp4", "a.mp4", 0.4, 3.0, math.nan)
+    left = dataclasses.replace(ours, ed_ratio=1.0, temporal=1.5625, temporal_source=1.0)
+    methods = (
+        dataclasses.replace(still, film=_film_scores(1.5, 1.01, left)),
+        warp,
+        dataclasses.replace(net, film=_film_scores(1.3, 1.1, ours, other)),
+    )
+    text = markdown(dataclasses.replace(evaluation, methods=methods))
+    films = text.split("## Films")[1].split("## Notes")[0]
+    assert "| source | driver | do nothing | net |" in films
+    assert _row(films, "a.mp4") == ["b.mp4", "1.00 / 1.56 / 1.00", "0.50 / 1.25 / 0.80"]
+    assert _row(films, "b.mp4") == ["a.mp4", "-", "0.40 / 3.00 / -"]
+    # Required of the pooled value, in which doing nothing has 1 and not what the pairing makes of it.
+    assert _row(text, "films: second difference of landmarks / driver's")[:3] == [
+        "1.500",
+        "not measured",
+        "1.300",
+    ]
+    assert _row(text, "films: second difference of landmarks / drivers',") == [
+        "1.010",
+        "not measured",
+        "1.100 ✓",
+        "<= 1.2",
+        "<= 1.0",
+    ]
+
+
 def test_films_are_shown_and_those_left_out_are_named(evaluation: Evaluation) -> None:
-    film = FilmScores(2, 80, 0.5, Response(0.6, 0.7, 9), 1.1, 1.0, skipped=("a.mp4: no face found",))
+    film = _film_scores(1.1, 1.2, skipped=("a.mp4: no face found",))
     net = dataclasses.replace(evaluation.methods[2], film=film)
     text = markdown(dataclasses.replace(evaluation, methods=(*evaluation.methods[:2], net), missing={}))
-    assert _row(text, "films: second difference of landmarks / driver's")[2] == "1.100 ✓"
+    assert _row(text, "films: second difference of landmarks / drivers',")[2] == "1.200 ✓"
     assert _row(text, "films: slope")[2] == "0.600"
     assert "- net: film left out: a.mp4: no face found" in text
 

@@ -201,6 +201,16 @@ def test_what_strays_is_leakage(make_bench: Callable[..., Bench]) -> None:
     scores = unpaired_scores(outcomes["net"])
     assert scores.leakage == pytest.approx(0.3 / (0.6 * math.sqrt(2)), rel=1e-3)
     assert scores.ed == pytest.approx(0.3, rel=1e-3)
+    assert scores.leakage_without_gaze == pytest.approx(scores.leakage)  # the last action unit is no gaze
+
+
+def test_gaze_that_is_not_asked_for_can_be_set_apart() -> None:
+    own, strayed = np.full(C, 0.1, np.float32), np.zeros(C, np.float32)
+    strayed[[action_units.NAMES.index("AU64"), action_units.NAMES.index("AU17")]] = 0.4, 0.3
+    trial = _trial(0, 1, AU26=0.5)
+    scores = unpaired_scores([Outcome(trial, own, own, own + trial.delta_au + strayed)])
+    assert scores.leakage == pytest.approx(1.0)  # 0.5 of 0.5
+    assert scores.leakage_without_gaze == pytest.approx(0.6)
 
 
 def test_a_unit_asked_often_has_its_own_slope(make_bench: Callable[..., Bench]) -> None:
@@ -312,7 +322,36 @@ def test_without_features_only_l1_is_measured(make_bench: Callable[..., Bench]) 
     found = paired_scores(bench, [_trial(0, 1, AU12=0.25)])
     assert found["net"].mouth.perceptual is None
     assert found["net"].mouth.l1 > 0
+    assert (found["net"].acd, found["net"].acd_true, found["net"].acd_pairs) == (None, None, 0)
     assert paired_scores(bench, []) == {}
+
+
+def test_identity_moves_beside_what_the_true_frame_moves(
+    make_bench: Callable[..., Bench], dataset: Dataset
+) -> None:
+    # The last rows' red is 10, 10, 10, 10 and becomes 10, 30, 10, 50; the edit adds 7.
+    dataset.image(1)[-1, :, 0], dataset.image(3)[-1, :, 0] = 30, 50
+    bench = make_bench(tools=Tools(RowMeter(), identity=Describe()), net={"red": 7}, lost={"loses_face": True})
+    found = paired_scores(bench, [_trial(0, 1, AU12=0.25), _trial(2, 3, AU12=0.25)])
+    assert (found["net"].acd, found["net"].acd_true, found["net"].acd_pairs) == (7, 30, 2)
+    still = found["do nothing"]
+    assert (still.acd, still.acd_true, still.acd_pairs) == (0, 30, 2)
+    assert (found["lost"].acd, found["lost"].acd_true, found["lost"].acd_pairs) == (None, None, 0)
+    assert found["lost"].mouth.l1 > 0  # what is seen without a tracker stays
+
+
+def test_a_pair_whose_face_is_lost_counts_in_neither_mean(
+    make_bench: Callable[..., Bench], dataset: Dataset
+) -> None:
+    dataset.image(1)[-1, :, 0], dataset.image(3)[-1, :, 0] = 30, 50
+
+    class Picky(RowMeter):
+        def measure(self, crop: np.ndarray, near: np.ndarray) -> Seen | None:
+            return None if crop[-1, 0, 0] == 37 else super().measure(crop, near)
+
+    bench = make_bench(tools=Tools(Picky(), identity=Describe()), net={"red": 7})
+    found = paired_scores(bench, [_trial(1, 0, AU12=-0.25), _trial(2, 3, AU12=0.25)])["net"]
+    assert (found.acd, found.acd_true, found.acd_pairs) == (7, 40, 1)
 
 
 def test_a_zero_edit_is_exact_or_it_is_not(make_bench: Callable[..., Bench]) -> None:
