@@ -9,7 +9,7 @@ import importlib.resources
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -26,9 +26,12 @@ from .files import whole_file
 from .ganimation import GanimationConfig, GanimationGenerator
 from .generator import Generator, GeneratorConfig
 from .geometry import GeometryConfig, GeometryModel
+from .response import ResponseConfig
 
-FORMAT_VERSION = 2
-"""Raised when an older `retarget` could not read a newer file correctly."""
+FORMAT_VERSION = 3
+"""Raised when an older `retarget` could not read a newer file correctly. 3: a geometry may have a response."""
+
+OLDEST_FORMAT_VERSION = 2
 
 Precision = Literal["fp32", "fp16"]
 
@@ -41,7 +44,7 @@ _ARCHITECTURES: Mapping[str, type[GeneratorConfig] | type[GanimationConfig]] = {
 }
 """What a checkpoint's generator can be: ours and the paper's, or the paper's baseline."""
 
-_Config = TypeVar("_Config", bound=GeneratorConfig | GanimationConfig | GeometryConfig | CropSpec)
+_Config = TypeVar("_Config", bound=GeneratorConfig | GanimationConfig | GeometryConfig | ResponseConfig | CropSpec)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +144,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
             _rebuilt(path, _architecture(path, description), description["generator"]),
             tuple(description["action_units"]),
             _rebuilt(path, CropSpec, description["crop"]),
-            _rebuilt(path, GeometryConfig, description["geometry"]) if description["geometry"] else None,
+            _geometry(path, description),
             tensors,
             description["au_source"],
             description["condition"],
@@ -205,9 +208,9 @@ def _parse(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             f"{path} has checkpoint format {version}, newer than {FORMAT_VERSION}, the last that this "
             "retarget reads; upgrade retarget"
         )
-    if version < FORMAT_VERSION:
+    if version < OLDEST_FORMAT_VERSION:
         raise CheckpointError(
-            f"{path} has checkpoint format {version}, older than {FORMAT_VERSION}, the first that this "
+            f"{path} has checkpoint format {version}, older than {OLDEST_FORMAT_VERSION}, the first that this "
             "retarget reads; export it anew"
         )
     return dict(description)
@@ -220,6 +223,18 @@ def _architecture(path: Path, description: Mapping[str, Any]) -> type[GeneratorC
             f"{path} holds a {name!r} network; this retarget knows {', '.join(_ARCHITECTURES)}; upgrade retarget"
         )
     return _ARCHITECTURES[name]
+
+
+def _geometry(path: Path, description: Mapping[str, Any]) -> GeometryConfig | None:
+    values = description["geometry"]
+    if not values:
+        return None
+    if int(description["format_version"]) == OLDEST_FORMAT_VERSION and isinstance(values, dict):
+        values = values | {"response": None}
+    config = _rebuilt(path, GeometryConfig, values)
+    if config.response is None:
+        return config
+    return replace(config, response=_rebuilt(path, ResponseConfig, config.response))
 
 
 def _check_action_units(path: Path, names: Any) -> None:

@@ -1,8 +1,9 @@
-"""The linear model from relative action units to landmark motion, and the dense backward flow it implies.
+"""The model from relative action units to landmark motion, and the dense backward flow it implies.
 
-`delta_landmarks = s R (W^T delta_au)`: W is fitted in closed form in the *canonical* frame (front-facing, unit =
-distance of the outer eye corners), R and s are the head's rotation and scale, found from the landmarks
-themselves. So one W serves turned heads too. The flow is piecewise linear over a fixed triangulation of the
+`delta_landmarks = s R (W^T delta_au + N(delta_au, face))`: W is fitted in closed form in the *canonical* frame
+(front-facing, unit = distance of the outer eye corners), R and s are the head's rotation and scale, found from the
+landmarks themselves. So one W serves turned heads too. N is what depends on the face, and may be missing: see
+`response`. The flow is piecewise linear over a fixed triangulation of the
 mesh, with a ring around the face where motion dies out, and separate layers for what skin slides over: the
 eyeball stays where it is when a lid closes over it.
 """
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-LANDMARKS = 478
+from .response import LANDMARKS as LANDMARKS
+from .response import FaceResponse, ResponseConfig
 
 STABLE = (33, 133, 362, 263, 168, 6, 197, 195, 127, 356, 234, 454)
 """Landmarks that no expression moves much: eye corners, nose bridge, temples. They carry the head's pose."""
@@ -62,6 +64,8 @@ class GeometryConfig:
 
     au_count: int
     triangle_count: int
+    response: ResponseConfig | None = None
+    """None: the linear model alone."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,14 @@ class HeadPose:
     center: Tensor
     """(B, 3) where the canonical origin lies, in pixels."""
 
+    def canonical(self, landmarks: Tensor) -> Tensor:
+        """(B, 478, 3) in canonical units, of landmarks (B, 478, 3) pixels."""
+        turned = torch.einsum("nki,nij->nkj", landmarks - self.center[:, None], self.rotation)
+        return turned / self.scale[:, None, None]
+
 
 class GeometryModel(nn.Module):
-    """Relative action units -> landmark displacement -> dense flow. No learnable parameters, only buffers."""
+    """Relative action units -> landmark displacement -> dense flow. Nothing in it learns with a generator."""
 
     weight: Tensor
     mean_shape: Tensor
@@ -91,17 +100,28 @@ class GeometryModel(nn.Module):
         self.register_buffer("weight", torch.zeros(config.au_count, LANDMARKS, 3))
         self.register_buffer("mean_shape", torch.zeros(LANDMARKS, 3))
         self.register_buffer("triangles", torch.zeros(config.triangle_count, 3, dtype=torch.int64))
+        self.response = None if config.response is None else FaceResponse(config.response).requires_grad_(False)
         self.register_buffer("strip_triangles", _strip_triangles(), persistent=False)
         self.register_buffer("ring_triangles", _ring_triangles(), persistent=False)
         self._spreads: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
         self.register_load_state_dict_post_hook(_forget_spreads)  # type: ignore[no-untyped-call]
 
     @classmethod
-    def from_fit(cls, weight: Tensor, mean_shape: Tensor, triangles: Tensor) -> GeometryModel:
+    def from_fit(
+        cls, weight: Tensor, mean_shape: Tensor, triangles: Tensor, response: FaceResponse | None = None
+    ) -> GeometryModel:
         """From W (C, 478, 3), the mean shape (478, 3), both canonical, and the skin's triangles (T, 3)."""
-        model = cls(GeometryConfig(au_count=weight.shape[0], triangle_count=triangles.shape[0]))
-        model.load_state_dict({"weight": weight, "mean_shape": mean_shape, "triangles": triangles})
+        config = GeometryConfig(weight.shape[0], triangles.shape[0], response.config if response else None)
+        model = cls(config)
+        state = {"weight": weight, "mean_shape": mean_shape, "triangles": triangles}
+        learnt = {f"response.{name}": tensor for name, tensor in response.state_dict().items()} if response else {}
+        model.load_state_dict(state | learnt)
         return model
+
+    @property
+    def linear(self) -> GeometryModel:
+        """The same without its response: what was fitted in closed form."""
+        return self.from_fit(self.weight, self.mean_shape, self.triangles)
 
     @property
     def mirror(self) -> Tensor:
@@ -131,14 +151,20 @@ class GeometryModel(nn.Module):
         """
         # In double precision, so that the result rounds alike however many faces share a batch.
         kept_dtype, precise = landmarks.dtype, torch.float32 if landmarks.device.type == "mps" else torch.float64
-        landmarks, delta_au, weight = landmarks.to(precise), delta_au.to(precise), self.weight.to(precise)
+        landmarks, delta_au = landmarks.to(precise), delta_au.to(precise)
         pose = self.pose(landmarks)
-        canonical = torch.einsum("bc,cki->bki", delta_au, weight)
+        canonical = self.canonical_motion(delta_au, pose.canonical(landmarks))
         moved = torch.einsum("bij,bkj->bki", pose.rotation, canonical) * pose.scale[:, None, None]
         down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
         points, planar = landmarks[..., :2], moved[..., :2]
         planar = _kept_shut(points, planar, down, self._spread(precise), may_open=may_reveal)
         return _meet(points, planar, down).to(kept_dtype)
+
+    def canonical_motion(self, delta_au: Tensor, canonical: Tensor) -> Tensor:
+        """(B, 478, 3) how a face with those canonical landmarks (B, 478, 3) moves, canonical, before lips and lids
+        are kept from crossing. In the type of delta_au (B, C)."""
+        motion = torch.einsum("bc,cki->bki", delta_au, self.weight.to(delta_au.dtype))
+        return motion if self.response is None else motion + self.response(delta_au, canonical)
 
     def _spread(self, dtype: torch.dtype) -> list[Tensor]:
         """How each chain's skin follows it, in the order of the openings; made once, for it takes its time."""

@@ -21,6 +21,7 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     assert depth >= 1  # a queue of 0 has no bound
     ready: queue.Queue[object] = queue.Queue(depth)
     stop = threading.Event()
+    go: queue.SimpleQueue[bool] = queue.SimpleQueue()
     failure: list[BaseException] = []
 
     def put(item: object) -> bool:
@@ -33,6 +34,8 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
         return False
 
     def work() -> None:
+        if not go.get():
+            return
         try:
             iterator = iter(items)
             try:
@@ -49,12 +52,18 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
             put(_END)
 
     thread = threading.Thread(target=work, name="prefetch", daemon=True)
-    thread.start()
+    is_started = False
     try:
+        thread.start()
+        # Ctrl-C may come while this waits for the thread to start, and one that is not joined must touch nothing.
+        is_started = True
+        go.put(True)
         while (item := ready.get()) is not _END:
             yield item  # type: ignore[misc]
         if failure:
             raise failure[0]
     finally:
         stop.set()
-        thread.join()
+        go.put(False)
+        if is_started:
+            thread.join()

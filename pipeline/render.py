@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
+import os
+import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +24,9 @@ from .color import sample_rgb
 from .crop import chain
 from .errors import OptionError
 from .records import Frame, VideoInfo
+
+MOST_THREADS = 8
+"""More would hold more memory and bring little: each frame has to pass through stages that have one thread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +75,17 @@ class RenderedFrame:
 class Renderer:
     """A generator on a device, fed with batches of crops."""
 
-    def __init__(self, checkpoint: Checkpoint, info: VideoInfo, *, device: str = "auto", batch: int = 0) -> None:
-        """`device`: "auto", "cpu", "cuda", "cuda:1", "mps". `batch`: faces a pass; 0 is by the device.
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        info: VideoInfo,
+        *,
+        device: str = "auto",
+        batch: int = 0,
+        cores: int | None = None,
+    ) -> None:
+        """`device`: "auto", "cpu", "cuda", "cuda:1", "mps". `batch`: faces a pass; 0 is by the device. `cores`:
+        the share of the machine; None is all that the process may use.
 
         Raises:
             OptionError: no such device, or a negative batch.
@@ -83,7 +98,10 @@ class Renderer:
         self._editor = checkpoint.build_editor().to(self.device)
         self.paints = self._editor.paints
         """Whether there is a network, or the plate's pixels are only moved."""
-        self.batch = batch or (4 if self.device.type == "cpu" else 16)
+        on_cpu = self.device.type == "cpu"
+        self.batch = batch or (4 if on_cpu else 16)
+        self.threads = min(cores or usable_cores(), MOST_THREADS) if on_cpu else 1
+        """Batches that are worked on at once."""
 
     def for_video(self, info: VideoInfo) -> Renderer:
         """The same network, already on its device, for the frames of another video."""
@@ -92,25 +110,40 @@ class Renderer:
         return other
 
     def render(self, requests: Iterable[FrameRequest]) -> Iterator[RenderedFrame]:
-        """Frames in their order with the edits of their faces. Holds at most `batch` frames."""
+        """Frames in their order with the edits of their faces. Holds at most `threads * batch` frames.
+
+        The edits do not depend on the number of threads, to the bit: what shares a batch is settled before, and
+        each thread has torch on one core. Closing this iterator waits for the batches that are worked on.
+        """
+        at_work: deque[tuple[Sequence[FrameRequest], Future[list[FaceEdit]] | None]] = deque()
+        with ThreadPoolExecutor(self.threads, "render", _take_one_core) as pool:
+            for group in self._groups(requests):
+                has_faces = any(request.faces for request in group)
+                at_work.append((group, pool.submit(self._edits, group) if has_faces else None))
+                # Where there is nothing to wait for, nothing is held back.
+                while at_work and (len(at_work) == self.threads or at_work[0][1] is None):
+                    yield from _rendered(*at_work.popleft())
+            while at_work:
+                yield from _rendered(*at_work.popleft())
+
+    def _groups(self, requests: Iterable[FrameRequest]) -> Iterator[Sequence[FrameRequest]]:
+        """What is rendered together: at most `batch` frames, with at least as many faces if there are."""
         waiting: list[FrameRequest] = []
         faces = 0
         for request in requests:
             waiting.append(request)
             faces += len(request.faces)
             if faces == 0 or faces >= self.batch or len(waiting) >= self.batch:
-                yield from self._flush(waiting)
+                yield waiting
                 waiting, faces = [], 0
-        yield from self._flush(waiting)
+        if waiting:
+            yield waiting
 
-    def _flush(self, requests: Sequence[FrameRequest]) -> Iterator[RenderedFrame]:
+    def _edits(self, requests: Sequence[FrameRequest]) -> list[FaceEdit]:
+        """Of all their faces, in order."""
         pairs = [(request.frame, face) for request in requests for face in request.faces]
-        edits: list[FaceEdit] = []
-        for start in range(0, len(pairs), self.batch):
-            edits += self._forward(pairs[start : start + self.batch])
-        ready = iter(edits)
-        for request in requests:
-            yield RenderedFrame(request.frame, [next(ready) for _ in request.faces])
+        batches = (pairs[start : start + self.batch] for start in range(0, len(pairs), self.batch))
+        return [edit for batch in batches for edit in self._forward(batch)]
 
     @torch.inference_mode()
     def _forward(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> list[FaceEdit]:
@@ -119,8 +152,7 @@ class Renderer:
             for arrays in zip(*((f.source_au, f.delta_au, f.landmarks) for _, f in pairs), strict=True)
         )
         image = self._crops(pairs)
-        with _one_thread():
-            edit = self._editor(image, source, delta, landmarks)
+        edit = self._editor(image, source, delta, landmarks)
         flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
         if not self.paints:
             return [FaceEdit(face.crop_from_display, flows[i], None) for i, (_, face) in enumerate(pairs)]
@@ -140,13 +172,30 @@ class Renderer:
         return to_model(np.stack(crops)).to(self.device)
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """torch on one core. Sums come out a bit otherwise with every number of threads, and a film must not depend on
-    the machine it was made on; on two cores, which decoder, landmarker and encoder share, it costs a twentieth."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _rendered(requests: Sequence[FrameRequest], edits: Future[list[FaceEdit]] | None) -> Iterator[RenderedFrame]:
+    ready = iter(edits.result() if edits else ())
+    for request in requests:
+        yield RenderedFrame(request.frame, [next(ready) for _ in request.faces])
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_taking = threading.Lock()
+
+
+def _take_one_core() -> None:
+    """torch on one core in this thread: sums come out a bit otherwise with every number of cores, and a film must
+    not depend on the machine it was made on.
+
+    It has to be said in each thread: oneDNN does not see what was set in another. And what is set in one is also
+    what new ones begin with, so a further one, which ends at once, puts that back.
+    """
+    with _taking:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        restoring = threading.Thread(target=torch.set_num_threads, args=(before,))
+        restoring.start()
+        restoring.join()

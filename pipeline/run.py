@@ -92,7 +92,9 @@ class Resources:
         checkpoint = self.checkpoint(options.checkpoint)
         key = (*_version(options.checkpoint or default_checkpoint_path()), options.device, options.batch)
         if key not in self._renderers:
-            self._renderers[key] = Renderer(checkpoint, info, device=options.device, batch=options.batch)
+            self._renderers[key] = Renderer(
+                checkpoint, info, device=options.device, batch=options.batch, cores=self.cores
+            )
         return self._renderers[key].for_video(info)
 
 
@@ -258,7 +260,7 @@ class Session:
     def edited_frames(self) -> Iterator[Frame]:
         """The second reading: every frame of the source in order, edited where the plan says so.
 
-        Holds `DECODE_AHEAD_FRAMES` decoded frames, one batch, and `RENDER_AHEAD_FRAMES`.
+        Holds `DECODE_AHEAD_FRAMES` decoded frames, a batch for each rendering thread, and `RENDER_AHEAD_FRAMES`.
         """
         with contextlib.closing(self.edits()) as edits:
             for edited in edits:

@@ -45,7 +45,7 @@ def run_command(
     signal.signal(signal.SIGTERM, _on_terminate)
     with own_stderr():
         try:
-            return command()
+            return _unwound(command)
         except RetargetError as error:
             return fail(prog, str(error), error.exit_code)
         except OSError as error:
@@ -54,6 +54,19 @@ def run_command(
             return fail(prog, "out of memory; use a smaller batch", 1)
         except KeyboardInterrupt:
             return fail(prog, f"interrupted; {interrupted}", 130)
+
+
+def _unwound(command: Callable[[], int]) -> int:
+    """The command's exit status. An error that comes up while Ctrl-C or SIGTERM unwinds hides neither."""
+    try:
+        return command()
+    except Exception as error:
+        reason: BaseException | None = error
+        while reason is not None and not isinstance(reason, KeyboardInterrupt | SystemExit):
+            reason = reason.__context__
+        if reason is None:
+            raise
+        raise reason from None
 
 
 def fail(prog: str, message: str, status: int) -> int:

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from .cache import Contents, TrackingCache
 from .errors import RetargetError
 from .manifest import clear_leftovers, job_folder, job_lock
+from .render import usable_cores
 from .run import track_ahead
 from .work import (
     Event,
@@ -214,11 +215,6 @@ def death(exitcode: int | None) -> str:
 def share_of_cores(workers: int) -> int | None:
     """Cores for each of several workers; None for a single one, which may take what it finds."""
     return None if workers == 1 else max(1, usable_cores() // workers)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

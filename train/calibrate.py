@@ -103,7 +103,7 @@ def calibrated(
     given, best, history = geometry, geometry, list[Round]()
     for number in range(rounds + 1):
         rng = np.random.default_rng([seed, 1])  # the same held-out faces every round
-        test = responses(geometry, dataset, meter, _trials(dataset, rows[held], faces // 3, rng))
+        test = responses(geometry, dataset, meter, trials_of(dataset, rows[held], faces // 3, rng))
         growth = motion(geometry, test) / motion(given, test)
         history.append(Round(test.distance_ratio, test.slope, growth, len(test.requested)))
         if history[-1].distance_ratio <= min(past.distance_ratio for past in history):
@@ -111,7 +111,7 @@ def calibrated(
         if number == rounds:
             break
         rng = np.random.default_rng([seed, 2, number])
-        trial = responses(geometry, dataset, meter, _trials(dataset, rows[~held], faces, rng))
+        trial = responses(geometry, dataset, meter, trials_of(dataset, rows[~held], faces, rng))
         geometry = _within(
             given, geometry, correction(trial, geometry, motion_price=motion_price), trial, largest_growth
         )
@@ -196,7 +196,7 @@ def _warped(
     return np.asarray(from_model(compose(image, edit))[0].numpy(), np.uint8)
 
 
-def _trials(
+def trials_of(
     dataset: Dataset, rows: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> Sequence[tuple[int, int]]:
     """(face, whose expression) pairs: every other one a stranger's, the rest other frames of the face's own clip.

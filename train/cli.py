@@ -21,7 +21,7 @@ from retarget.pipeline.expression import canonical_face
 from retarget.pipeline.terminal import bars, parser, run_command
 from retarget.pipeline.track import mesh_triangles
 
-from .dataset import open_dataset, person_marks
+from .dataset import Dataset, open_dataset, person_marks
 from .options import TrainOptions, load_options, recipes
 
 DESCRIPTION = """\
@@ -29,6 +29,7 @@ Train and measure networks for `retarget`.
 
   retarget-train prepare clips/ photos/ -o data            faces -> aligned crops, action units, landmarks
   retarget-train fit-geometry data -o geometry.safetensors how action units move a face, in closed form
+  retarget-train fit-response data geometry.safetensors -o motion.safetensors  ... and how far this face moves
   retarget-train run default --data data -o runs/mine      the GAN (or paper, ganimation, a YAML of your own)
   retarget-train evaluate runs/mine/checkpoint.safetensors data -o report
   retarget-train export runs/mine/checkpoint.safetensors -o mine.safetensors
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     flags = parser("retarget-train", DESCRIPTION)
     commands = flags.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_prepare, _add_fit, _add_run, _add_evaluate, _add_export):
+    for add in (_add_prepare, _add_fit, _add_response, _add_run, _add_evaluate, _add_export):
         add(commands)
     arguments = flags.parse_args(given)
     command: Callable[[argparse.Namespace], int] = arguments.do
@@ -148,20 +149,76 @@ def _fit_geometry(arguments: argparse.Namespace) -> int:
                 f"slope {done.slope:.2f}, motion {done.growth:.2f} ({done.faces} faces of people held out)"
             )
         provenance["calibration"] = [vars(done) for done in history]
+    _save_geometry(arguments.output, geometry, dataset, provenance)
+    return 0
+
+
+# fit-response ------------------------------------------------------------------------------------------
+
+
+def _add_response(commands: Any) -> None:
+    flags = commands.add_parser(
+        "fit-response",
+        help="dataset + checkpoint -> a checkpoint whose motion depends on the face",
+        description="Learn what faces do beyond the linear model of `fit-geometry`: how far a request moves this "
+        "face, from where it is. CHECKPOINT is one with a geometry; the output is that geometry with its "
+        "response, without a network: give it to `run --geometry` or `export --geometry`. With --edits, the "
+        "checkpoint's own edits are measured, and what the tracker does not see of a motion is made up for.",
+    )
+    flags.add_argument("dataset", type=Path, metavar="DATASET")
+    flags.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    flags.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.safetensors")
+    flags.add_argument("--steps", type=int, default=3000, metavar="N", help="of training (default %(default)s)")
+    flags.add_argument(
+        "--edits", type=int, default=1000, metavar="N",
+        help="to measure, about 0.2 s each; 0: believe that a tracker sees every motion (default %(default)s)",
+    )  # fmt: skip
+    flags.add_argument("--seed", type=int, default=0)
+    flags.add_argument("-q", "--quiet", action="store_true")
+    flags.set_defaults(do=_fit_response)
+
+
+def _fit_response(arguments: argparse.Namespace) -> int:
+    from .fit_response import fit_motion
+    from .prepare import CropMeter
+
+    if arguments.steps < 1 or arguments.edits < 0:
+        raise RetargetError("fit-response needs --steps from 1 and --edits from 0")
+    dataset, checkpoint = open_dataset(arguments.dataset), load_checkpoint(arguments.checkpoint)
+    editor = checkpoint.build_editor()
+    _geometry_in(arguments.checkpoint, editor)
+    with CropMeter() as meter:
+        geometry, measured = fit_motion(
+            editor,
+            dataset,
+            meter,
+            steps=arguments.steps,
+            edits=arguments.edits,
+            seed=arguments.seed,
+            progress=bars(quiet=arguments.quiet, unit="step"),
+        )
+    for name, value in measured["scores"].items():
+        print(f"{name:<16}{value:.3f}")
+    before = checkpoint.provenance if isinstance(editor.generator, Generator) else {}
+    before = before.get("geometry", before)
+    _save_geometry(arguments.output, geometry, dataset, {**before, "response": measured})
+    return 0
+
+
+def _save_geometry(path: Path, geometry: GeometryModel, dataset: Dataset, provenance: dict[str, Any]) -> None:
+    """A checkpoint of the geometry alone, marked with the people of the dataset's training split."""
     provenance["data"] = {
         "name": dataset.folder.name,
         "people": person_marks(dataset.identities[i] for i in set(dataset.identity[~dataset.is_eval].tolist())),
     }
-    config = GeneratorConfig(width=0, crop_px=dataset.crop.size_px)
     save_checkpoint(
-        arguments.output,
-        Generator(config, geometry),
+        path,
+        Generator(GeneratorConfig(width=0, crop_px=dataset.crop.size_px), geometry),
         crop=dataset.crop,
         au_source=dataset.au_source,
         provenance=provenance,
     )
-    print(f"{arguments.output}: written")
-    return 0
+    print(f"{path}: written")
 
 
 # run ---------------------------------------------------------------------------------------------------
@@ -238,6 +295,13 @@ def _geometry_in(path: Path, editor: Editor) -> GeometryModel:
     if not isinstance(generator, Generator) or generator.geometry is None:
         raise RetargetError(f"{path}: has no geometry model; name a checkpoint of `retarget-train fit-geometry`")
     return generator.geometry
+
+
+def _with_geometry(editor: Editor, path: Path, geometry: GeometryModel) -> None:
+    """Puts another geometry in the place of the editor's."""
+    _geometry_in(path, editor)
+    assert isinstance(editor.generator, Generator)
+    editor.generator.geometry = geometry
 
 
 # evaluate ----------------------------------------------------------------------------------------------
@@ -356,7 +420,7 @@ def _export(arguments: argparse.Namespace) -> int:
     provenance = dict(checkpoint.provenance)
     if arguments.geometry:
         other = load_checkpoint(arguments.geometry)
-        _geometry_in(arguments.checkpoint, editor).load_state_dict(geometry_of(arguments.geometry).state_dict())
+        _with_geometry(editor, arguments.checkpoint, geometry_of(arguments.geometry))
         provenance["geometry"] = {key: value for key, value in other.provenance.items() if key != "data"}
     save_editor(
         arguments.output,

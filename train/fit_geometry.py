@@ -228,11 +228,7 @@ def clip_rows(dataset: Dataset, mean_shape: Matrix) -> Iterator[ClipRows]:
     if usable.any():
         usable &= dataset.residual <= np.quantile(dataset.residual[usable], 0.99)
     found = False
-    in_order = np.argsort(dataset.clip, kind="stable")
-    for rows in np.split(in_order, np.flatnonzero(np.diff(dataset.clip[in_order])) + 1):
-        rows = _of_similar_pose(rows[usable[rows]], dataset.angles)
-        if len(rows) < MIN_CLIP_FRAMES:
-            continue
+    for rows in pose_groups(dataset, np.flatnonzero(usable)):
         found = True
         weight = len(rows) ** -0.25  # squared errors then count by the root of a clip's length
         shapes = canonical_landmarks(poser, dataset.landmarks[rows]).reshape(len(rows), -1)
@@ -245,12 +241,19 @@ def clip_rows(dataset: Dataset, mean_shape: Matrix) -> Iterator[ClipRows]:
         )
 
 
+def pose_groups(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """For each clip those of the rows that are of similar pose, where there are MIN_CLIP_FRAMES or more."""
+    in_order = rows[np.argsort(dataset.clip[rows], kind="stable")]
+    for group in np.split(in_order, np.flatnonzero(np.diff(dataset.clip[in_order])) + 1):
+        close = _of_similar_pose(group, dataset.angles)
+        if len(close) >= MIN_CLIP_FRAMES:
+            yield close
+
+
 def canonical_landmarks(poser: GeometryModel, landmarks: NDArray[np.floating]) -> Matrix:
     """Landmarks (n, 478, 3) of any pose in the canonical frame of the model's mean shape."""
     points = torch.from_numpy(np.array(landmarks, np.float64))
-    pose = poser.pose(points)
-    turned = torch.einsum("nki,nij->nkj", points - pose.center[:, None], pose.rotation)
-    return (turned / pose.scale[:, None, None]).numpy()
+    return poser.pose(points).canonical(points).numpy()
 
 
 def fit_weight(

@@ -131,7 +131,7 @@ def nothing(crop_px: int) -> Method:
 def methods_of(
     checkpoints: Mapping[str, tuple[Path, Checkpoint]], *, dataset_crop: CropSpec, device: torch.device
 ) -> list[Method]:
-    """Doing nothing, each distinct geometry's warp alone, and the checkpoints, in that order.
+    """Doing nothing, each distinct geometry's linear warp alone, and the checkpoints, in that order.
 
     A checkpoint that is a warp alone stands for itself. Where no checkpoint has a geometry, the packaged one's is
     the warp, so that there is always something to compare with.
@@ -173,11 +173,11 @@ def _network(
 
 
 def _warp_of(method: Method, *, alone: bool) -> Method:
-    """The method's geometry without its network."""
+    """The linear part of the method's geometry, without its networks."""
     geometry = _geometry(method)
     assert geometry is not None
     assert method.editor is not None
-    generator = Generator(GeneratorConfig(width=0, crop_px=method.crop_px), geometry)
+    generator = Generator(GeneratorConfig(width=0, crop_px=method.crop_px), geometry.linear)
     label = WARP_LABEL if alone else f"{WARP_LABEL} ({method.label})"
     editor = Editor(generator).to(method.editor.projection.device).eval()
     return dataclasses.replace(method, label=label, kind="warp", editor=editor, is_reference=True)
@@ -197,7 +197,8 @@ def _packaged(dataset_crop: CropSpec, device: torch.device) -> Method | None:
         or size_px % GeneratorConfig().granularity_px
     ):
         return None
-    editor = Editor(Generator(GeneratorConfig(width=0, crop_px=size_px), generator.geometry)).to(device).eval()
+    geometry = generator.geometry.linear
+    editor = Editor(Generator(GeneratorConfig(width=0, crop_px=size_px), geometry)).to(device).eval()
     return Method(WARP_LABEL, "warp", size_px, editor, path, dataset_crop, checkpoint.au_source)
 
 

@@ -17,6 +17,7 @@ from retarget.model.errors import CheckpointError, RetargetError
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
 from retarget.model.generator import Generator, GeneratorConfig
 from retarget.model.geometry import GeometryModel
+from retarget.model.response import FaceResponse, ResponseConfig
 
 CROP = CropSpec(size_px=64, eye_distance_fraction=0.3)
 SOURCE = "some-tracker/1"
@@ -29,12 +30,20 @@ def geometry() -> GeometryModel:
     return GeometryModel.from_fit(weight, shape, torch.randint(0, 478, (7, 3), generator=random))
 
 
-def motion(width: int = 4) -> Generator:
+def motion(width: int = 4, *, response: bool = False) -> Generator:
     torch.manual_seed(0)
-    generator = Generator(GeneratorConfig(width=width, crop_px=64, k_msf=1), geometry())
+    own = geometry()
+    if response:
+        learnt = FaceResponse(ResponseConfig(au_count=action_units.COUNT, shape_count=3, motion_count=2, width=5))
+        own = GeometryModel.from_fit(own.weight, own.mean_shape, own.triangles, learnt)
+    generator = Generator(GeneratorConfig(width=width, crop_px=64, k_msf=1), own)
     for parameter in generator.parameters():
         nn.init.normal_(parameter)
     return generator
+
+
+def responsive() -> Generator:
+    return motion(response=True)
 
 
 def rgb() -> Generator:
@@ -66,7 +75,9 @@ def rewrite(path: Path, change: Callable[[dict[str, Any], dict[str, torch.Tensor
     return path
 
 
-@pytest.mark.parametrize("make", [motion, rgb, lambda: motion(width=0)], ids=["motion", "rgb", "identity"])
+@pytest.mark.parametrize(
+    "make", [motion, responsive, rgb, lambda: motion(width=0)], ids=["motion", "response", "rgb", "identity"]
+)
 def test_round_trip_is_bit_exact(tmp_path: Path, make: Callable[[], Generator]) -> None:
     generator = make()
     path = save(tmp_path / "a.safetensors", generator, provenance={"steps": 3, "data": ["x"]})
@@ -94,7 +105,7 @@ def test_identity_holds_only_geometry(tmp_path: Path) -> None:
 
 
 def test_fp16_halves_the_network_but_not_the_geometry(tmp_path: Path) -> None:
-    generator = motion()
+    generator = responsive()
     path = save(tmp_path / "a.safetensors", generator, precision="fp16")
     _, tensors = read(path)
     assert {t.dtype for n, t in tensors.items() if n.startswith("network.")} == {torch.float16}
@@ -105,6 +116,17 @@ def test_fp16_halves_the_network_but_not_the_geometry(tmp_path: Path) -> None:
             assert torch.equal(after[name], tensor)
         else:  # 11 significant bits, and a fixed step below 2^-14
             assert torch.allclose(after[name], tensor, rtol=2**-11, atol=2**-24)
+
+
+def test_a_file_of_format_2_has_no_response(saved: Path) -> None:
+    def older(description: dict[str, Any], _: Any) -> None:
+        description["format_version"] = 2
+        del description["geometry"]["response"]
+
+    loaded = load_checkpoint(rewrite(saved, older))
+    assert loaded.geometry_config is not None
+    assert loaded.geometry_config.response is None
+    assert loaded.build_editor().paints
 
 
 def test_build_copies(saved: Path) -> None:
@@ -275,7 +297,7 @@ def _poison(_: Any, tensors: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set("format_version", to=3), "has checkpoint format 3, newer than 2, .*; upgrade retarget"),
+        (_set("format_version", to=4), "has checkpoint format 4, newer than 3, .*; upgrade retarget"),
         (_set("format_version", to=1), "has checkpoint format 1, older than 2, .*; export it anew"),
         (_swap_units, "other action units: unknown action unit 'AU99'"),
         (_twice, "other action units: action unit 'AU12L' is named twice"),

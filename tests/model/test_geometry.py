@@ -18,6 +18,7 @@ from retarget.model.geometry import (
     GeometryModel,
 )
 from retarget.model.images import warp
+from retarget.model.response import FaceResponse, ResponseConfig
 from retarget.pipeline.expression import canonical_face
 
 SIZE = 128
@@ -385,3 +386,23 @@ def test_from_fit_keeps_the_tensors_and_has_nothing_to_learn(make_geometry: Make
     assert set(model.state_dict()) == {"weight", "mean_shape", "triangles"}
     assert model.config.au_count == action_units.COUNT
     assert model.weight[action_units.resolve("AU26")[0], 14].tolist() == pytest.approx([0, 0.2, 0])
+
+
+def test_a_response_adds_to_the_linear_motion_and_can_be_left_out(make_geometry: Make) -> None:
+    torch.manual_seed(0)
+    response = FaceResponse(ResponseConfig(au_count=action_units.COUNT))
+    for tensor in (*response.parameters(), response.motion_basis):
+        torch.nn.init.normal_(tensor, std=0.02)
+    linear = make_geometry({"AU26": drop_jaw})
+    model = GeometryModel.from_fit(linear.weight, linear.mean_shape, linear.triangles, response)
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    face = 80 * linear.mean_shape[None] + 128
+    delta = torch.zeros(1, action_units.COUNT)
+    assert not model.displacement(delta, face).any()
+    delta[0, action_units.resolve("AU26")[0]] = 1
+    plain = linear.displacement(delta, face)
+    assert (model.displacement(delta, face) - plain).abs().max() > 0.5
+    assert torch.equal(model.linear.displacement(delta, face), plain)
+    # In canonical units, whatever the size and place of the face in its picture.
+    double = model.displacement(delta, 2 * face + 17)
+    torch.testing.assert_close(double, 2 * model.displacement(delta, face), rtol=1e-3, atol=1e-3)

@@ -157,3 +157,21 @@ def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
     ahead = prefetch(itertools.count(), 2)
     assert threads() == []
     ahead.close()
+
+
+def test_an_interrupt_while_the_thread_starts_leaves_upstream_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    touched, start = [], threading.Thread.start
+
+    def upstream() -> Iterator[int]:
+        touched.append(0)
+        yield 0
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt("while it waits for the thread")
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="while it waits"):
+        next(prefetch(upstream(), 1))
+    assert soon(lambda: threads() == [])
+    assert touched == []

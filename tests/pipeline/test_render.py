@@ -1,6 +1,8 @@
 import itertools
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -8,8 +10,10 @@ import pytest
 import torch
 
 from retarget.model import action_units
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
 from retarget.model.generator import compose
 from retarget.model.images import to_model, warp
+from retarget.pipeline import render
 from retarget.pipeline.color import sample_rgb
 from retarget.pipeline.crop import alignment, apply, chain, crop_matrix
 from retarget.pipeline.errors import OptionError
@@ -119,8 +123,9 @@ def test_edits_belong_to_their_faces(
         assert found == pytest.approx(asked, abs=1e-3)
 
 
-def test_ten_of_an_endless_stream_and_no_more_than_a_batch_ahead(
-    make_checkpoint: Any, make_frame: Any, make_info: Any, request_for: Any
+@pytest.mark.parametrize("cores", [1, 3])
+def test_ten_of_an_endless_stream_and_no_more_ahead_than_a_batch_a_thread(
+    make_checkpoint: Any, make_frame: Any, make_info: Any, request_for: Any, cores: int
 ) -> None:
     checkpoint = make_checkpoint(PUSH)
     face, read = request_for(checkpoint.crop), []
@@ -130,11 +135,11 @@ def test_ten_of_an_endless_stream_and_no_more_than_a_batch_ahead(
             read.append(i)
             yield FrameRequest(make_frame(8, 8, index=i), [face] if i % 3 else [])
 
-    renderer = Renderer(checkpoint, make_info(120, 100), device="cpu", batch=4)
+    renderer = Renderer(checkpoint, make_info(120, 100), device="cpu", batch=4, cores=cores)
     taken = []
     for rendered in itertools.islice(renderer.render(endless()), 10):
         taken.append(rendered.frame.index)
-        assert len(read) - len(taken) < 4
+        assert len(read) - len(taken) < 4 * cores
     assert taken == list(range(10))
 
 
@@ -149,6 +154,91 @@ def test_frames_without_faces_are_not_held_back(make_checkpoint: Any, make_frame
     rendered = Renderer(make_checkpoint(), make_info(), device="cpu", batch=4).render(requests())
     assert next(rendered).frame.index == 0
     assert read == [0]
+
+
+def test_an_edit_is_the_same_to_the_bit_with_any_number_of_threads(
+    make_frame: Any, make_info: Any, request_for: Any
+) -> None:
+    checkpoint, info = load_checkpoint(default_checkpoint_path()), make_info(120, 100, "yuv444p")
+    requests = interleaved(request_for, checkpoint.crop, make_frame, 8)
+    # each with its own network, so that three threads come first to what is made at first use
+    one, three = (Renderer(checkpoint, info, device="cpu", batch=2, cores=cores) for cores in (1, 3))
+    assert one.paints
+    assert (one.threads, three.threads) == (1, 3)
+    rendered = list(zip(one.render(requests), three.render(requests), strict=True))
+    assert [a.frame.index for a, _ in rendered] == list(range(8))
+    for a, b in rendered:
+        assert a.frame is b.frame
+        for first, second in zip(a.edits, b.edits, strict=True):
+            np.testing.assert_array_equal(first.crop_from_display, second.crop_from_display)
+            np.testing.assert_array_equal(first.flow, second.flow)
+            np.testing.assert_array_equal(first.residual, second.residual)
+
+
+class Watched(Renderer):
+    """Counts the batches that are worked on, of a frame each; each waits for `together` of them."""
+
+    def __init__(self, *args: Any, together: int = 1, fails_at: int = -1, **options: Any) -> None:
+        super().__init__(*args, device="cpu", batch=1, **options)
+        self._meet, self._fails_at = threading.Barrier(together), fails_at
+        self._lock, self._running = threading.Lock(), 0
+        self.most = 0
+        self.torch_threads: set[int] = set()
+
+    def _forward(self, pairs: Any) -> Any:
+        with self._lock:
+            self._running += 1
+            self.most = max(self.most, self._running)
+            self.torch_threads.add(torch.get_num_threads())
+        try:
+            self._meet.wait(timeout=10)
+            if pairs[0][0].index == self._fails_at:
+                raise RuntimeError("out of memory on the device")
+            return super()._forward(pairs)
+        finally:
+            with self._lock:
+                self._running -= 1
+
+
+def test_each_thread_has_a_batch_and_one_core(
+    make_checkpoint: Any, make_frame: Any, make_info: Any, request_for: Any
+) -> None:
+    checkpoint = make_checkpoint(PUSH)
+    requests = [FrameRequest(make_frame(120, 100, index=i), [request_for(checkpoint.crop)]) for i in range(9)]
+    renderer = Watched(checkpoint, make_info(120, 100), cores=3, together=3)
+    torch.set_num_threads(2)
+    try:
+        assert [rendered.frame.index for rendered in renderer.render(requests)] == list(range(9))
+        assert torch.get_num_threads() == 2
+        with ThreadPoolExecutor(1) as new:
+            assert new.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert renderer.most == 3
+    assert renderer.torch_threads == {1}
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_an_error_comes_at_its_place_and_leaves_no_thread(
+    make_checkpoint: Any, make_frame: Any, make_info: Any, request_for: Any, cores: int
+) -> None:
+    checkpoint, before = make_checkpoint(PUSH), threading.active_count()
+    requests = [FrameRequest(make_frame(120, 100, index=i), [request_for(checkpoint.crop)]) for i in range(9)]
+    renderer, taken = Watched(checkpoint, make_info(120, 100), cores=cores, fails_at=4), []
+    with pytest.raises(RuntimeError, match="out of memory on the device"):
+        taken.extend(rendered.frame.index for rendered in renderer.render(requests))
+    assert taken == [0, 1, 2, 3]
+    assert threading.active_count() == before
+
+
+def test_as_many_threads_as_cores_on_the_cpu_and_one_elsewhere(
+    make_checkpoint: Any, make_info: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, info = make_checkpoint(), make_info()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    assert [Renderer(checkpoint, info, device="cpu", cores=n).threads for n in (None, 2, 64)] == [6, 2, 8]
+    monkeypatch.setattr(render, "device_named", lambda *_, **__: torch.device("meta"))
+    assert Renderer(checkpoint, info, cores=4).threads == 1
 
 
 def test_nothing_in_is_nothing_out(make_checkpoint: Any, make_info: Any) -> None:
@@ -171,14 +261,14 @@ def test_a_negative_batch(make_checkpoint: Any, make_info: Any) -> None:
         Renderer(make_checkpoint(), make_info(), device="cpu", batch=-1)
 
 
-def test_rendering_starts_no_thread_of_ours(
+def test_stopping_in_the_middle_leaves_no_thread(
     make_checkpoint: Any, make_frame: Any, make_info: Any, request_for: Any
 ) -> None:
-    before = threading.active_count()
-    checkpoint = make_checkpoint(PUSH)
-    list(
-        Renderer(checkpoint, make_info(120, 100), device="cpu").render(
-            [FrameRequest(make_frame(120, 100), [request_for(checkpoint.crop)])]
-        )
-    )
+    checkpoint, before = make_checkpoint(PUSH), threading.active_count()
+    face = request_for(checkpoint.crop)
+    endless = (FrameRequest(make_frame(120, 100, index=i), [face]) for i in itertools.count())
+    rendered = Renderer(checkpoint, make_info(120, 100), device="cpu", cores=3).render(endless)
+    assert next(rendered).frame.index == 0
+    assert threading.active_count() > before
+    rendered.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before

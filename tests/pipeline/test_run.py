@@ -137,6 +137,11 @@ def test_an_interrupted_progress_bar_leaves_no_thread(disc_clip: Path) -> None:
         assert kept.value is not None
 
 
+def test_a_share_of_the_machine_holds_for_rendering_too(make_info: Any) -> None:
+    resources = run.Resources(cores=3)
+    assert resources.renderer(RetargetOptions(device="cpu"), make_info()).threads == 3
+
+
 class FailingRenderer:
     def render(self, requests: Any) -> Iterator[RenderedFrame]:
         for request in itertools.islice(requests, 2):

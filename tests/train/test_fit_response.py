@@ -1,0 +1,156 @@
+"""A planted answer that depends on the face is found, and what a tracker does not see is made up for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from retarget.model import action_units
+from retarget.model.checkpoint import Checkpoint
+from retarget.model.errors import RetargetError
+from retarget.model.geometry import LANDMARKS, GeometryModel
+from retarget.pipeline.expression import canonical_face
+from retarget.train import fit_response as fitting
+from retarget.train.fit_response import Faces, empty_response, fit_motion, fit_reader, fit_response, scores
+
+C = action_units.COUNT
+JAW = action_units.resolve("AU26")[0]
+PEOPLE, FRAMES = 60, 12
+
+
+def silent(items: Iterable[int], label: str, total: int) -> Iterable[int]:
+    return items
+
+
+@pytest.fixture(scope="module")
+def faces() -> Faces:
+    """People who differ in width; the wider the face, the further AU26 moves its lower half: 0.5 to 1.5 times."""
+    torch.manual_seed(0)
+    mean = torch.tensor(canonical_face(), dtype=torch.float32)
+    width = torch.linspace(-1, 1, PEOPLE).repeat_interleave(FRAMES)
+    opened = torch.rand(PEOPLE * FRAMES)
+    wide = torch.zeros(LANDMARKS, 3)
+    wide[:, 0] = 0.1 * mean[:, 0]
+    drop = torch.zeros(LANDMARKS, 3)
+    drop[:, 1] = 0.3 * (mean[:, 1] > 0.4)
+    shape = mean + width[:, None, None] * wide + (opened * (1 + 0.5 * width))[:, None, None] * drop
+    units = torch.zeros(len(shape), C)
+    units[:, JAW] = opened
+    rows = np.arange(len(shape))
+    first = rows.repeat(FRAMES - 1)
+    second = np.concatenate([np.delete(np.arange(FRAMES), r % FRAMES) + r // FRAMES * FRAMES for r in rows])
+    same = np.full(len(rows), 1 / len(rows))
+    shape = shape + 0.002 * torch.randn(shape.shape)
+    return Faces(rows, shape, units, same, first, second, np.full(len(first), 1 / len(first)))
+
+
+@pytest.fixture(scope="module")
+def still(make_geometry: Callable[..., GeometryModel]) -> GeometryModel:
+    return make_geometry({})
+
+
+def joined(geometry: GeometryModel, response: Any) -> GeometryModel:
+    return GeometryModel.from_fit(geometry.weight, geometry.mean_shape, geometry.triangles, response)
+
+
+def jaw_drop(geometry: GeometryModel, shape: torch.Tensor, *, by: float = 0.5) -> torch.Tensor:
+    delta = torch.zeros(len(shape), C)
+    delta[:, JAW] = by
+    return geometry.canonical_motion(delta, shape)[:, 152, 1]
+
+
+def test_it_begins_at_least_squares(faces: Faces, still: GeometryModel) -> None:
+    geometry = joined(still, empty_response(faces, still))
+    drop = jaw_drop(geometry, faces.shape[[0, -1]])
+    torch.testing.assert_close(drop[0], drop[1])  # for everybody the same, and what the mean face does
+    assert drop[0].item() == pytest.approx(0.15, abs=0.01)
+
+
+def test_a_planted_answer_is_found(faces: Faces, still: GeometryModel) -> None:
+    reader = fit_reader(faces, steps=500, progress=silent)
+    assert (reader(faces.shape) - faces.units)[:, JAW].square().mean().sqrt() < 0.1
+    geometry = joined(still, fit_response(faces, still, reader, steps=400, progress=silent))
+    narrow, wide = jaw_drop(geometry, faces.shape[[0, -1]]).tolist()
+    assert narrow == pytest.approx(0.075, abs=0.03)
+    assert wide == pytest.approx(0.225, abs=0.03)
+    flat = joined(still, empty_response(faces, still))
+    found, least = (scores(faces, model, reader, count=500) for model in (geometry, flat))
+    assert found["pairs_r2"] > least["pairs_r2"] + 0.03
+    assert found["reads"] < least["reads"]
+    assert (found["pairs_r2_linear"], found["motion_linear"]) == (0, 0)
+
+
+def test_what_is_not_seen_is_made_up_for(
+    faces: Faces, still: GeometryModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "READ_WEIGHT", 30.0)  # what is read counts for more than how far it truly is
+    reader = fit_reader(faces, steps=150, progress=silent)
+    half = 0.5 * torch.eye(empty_response(faces, still).config.motion_count)
+    drops = [
+        jaw_drop(
+            joined(still, fit_response(faces, still, reader, perception=seen, steps=200, progress=silent)),
+            faces.shape,
+        ).mean()
+        for seen in (None, half)
+    ]
+    assert drops[1] > 1.3 * drops[0]
+
+
+@dataclass
+class Seen:
+    landmarks: np.ndarray
+    action_units: np.ndarray
+
+
+class LazyMeter:
+    """Believes the landmarks near which it is to look: sees nothing of any motion."""
+
+    def measure(self, crop: np.ndarray, near: np.ndarray) -> Seen | None:  # noqa: ARG002
+        return Seen(near, np.zeros(C, np.float32))
+
+
+class Blind:
+    def measure(self, crop: np.ndarray, near: np.ndarray) -> None: ...
+
+
+def test_a_whole_fit(
+    make_dataset: Callable[..., Any], make_checkpoint: Callable[..., Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "BATCH", 16)
+    dataset = make_dataset(people=6, frames=9, size_px=64, evaluated=1)
+    editor = make_checkpoint().build_editor()
+    geometry, made = fit_motion(editor, dataset, LazyMeter(), steps=3, edits=25, progress=silent)
+    assert geometry.response is not None
+    assert made["edits"] == 25
+    assert {"perception_r2", "pairs_r2", "reads_linear"} <= set(made["scores"])
+    with pytest.raises(RetargetError, match="is seen in 0 of 25 edits"):
+        fit_motion(make_checkpoint().build_editor(), dataset, Blind(), steps=1, edits=25, progress=silent)
+
+
+def test_too_few_faces_are_refused(make_dataset: Callable[..., Any], still: GeometryModel) -> None:
+    dataset = make_dataset(people=2, frames=4, size_px=64)
+    faces = Faces.of(dataset, still, fitting.usable_rows(dataset, is_eval=False))
+    with pytest.raises(RetargetError, match="too few to find 40 directions"):
+        empty_response(faces, still)
+
+
+def test_photos_alone_are_refused(make_dataset: Callable[..., Any], still: GeometryModel) -> None:
+    dataset = make_dataset(people=3, frames=1, size_px=64)
+    with pytest.raises(RetargetError, match="no clip has two usable frames"):
+        Faces.of(dataset, still, fitting.usable_rows(dataset, is_eval=False))
+
+
+def test_pairs_are_of_one_clip(make_dataset: Callable[..., Any], still: GeometryModel) -> None:
+    dataset = make_dataset(people=4, frames=4, size_px=64)
+    rows = fitting.usable_rows(dataset, is_eval=False)
+    faces = Faces.of(dataset, still, rows)
+    clips = dataset.clip[faces.rows]
+    assert (clips[faces.first] == clips[faces.second]).all()
+    assert (faces.first != faces.second).all()
+    assert faces.pair_chance.sum() == pytest.approx(1)
+    np.testing.assert_array_equal(faces.units.numpy(), dataset.action_units[faces.rows])
