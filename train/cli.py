@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from retarget.pipeline.expression import canonical_face
 from retarget.pipeline.terminal import bars, parser, run_command
 from retarget.pipeline.track import mesh_triangles
 
-from .dataset import Dataset, open_dataset, person_marks
+from .dataset import Dataset, open_dataset, person_marks, trained_people
 from .options import TrainOptions, load_options, recipes
 
 DESCRIPTION = """\
@@ -149,7 +149,7 @@ def _fit_geometry(arguments: argparse.Namespace) -> int:
                 f"slope {done.slope:.2f}, motion {done.growth:.2f} ({done.faces} faces of people held out)"
             )
         provenance["calibration"] = [vars(done) for done in history]
-    _save_geometry(arguments.output, geometry, dataset, provenance)
+    _save_geometry(arguments.output, geometry, dataset, provenance, earlier_people=set())
     return 0
 
 
@@ -199,18 +199,36 @@ def _fit_response(arguments: argparse.Namespace) -> int:
         )
     for name, value in measured["scores"].items():
         print(f"{name:<16}{value:.3f}")
-    before = checkpoint.provenance if isinstance(editor.generator, Generator) else {}
-    before = before.get("geometry", before)
-    _save_geometry(arguments.output, geometry, dataset, {**before, "response": measured})
+    provenance = {**_of_geometry(checkpoint.provenance), "response": measured}
+    earlier = trained_people(checkpoint.provenance)
+    _save_geometry(arguments.output, geometry, dataset, provenance, earlier_people=earlier)
     return 0
 
 
-def _save_geometry(path: Path, geometry: GeometryModel, dataset: Dataset, provenance: dict[str, Any]) -> None:
-    """A checkpoint of the geometry alone, marked with the people of the dataset's training split."""
-    provenance["data"] = {
-        "name": dataset.folder.name,
-        "people": person_marks(dataset.identities[i] for i in set(dataset.identity[~dataset.is_eval].tolist())),
-    }
+def _of_geometry(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """How a checkpoint's geometry was made: the file of a geometry alone says so at its top."""
+    known = provenance if provenance.get("command") == "fit-geometry" else provenance.get("geometry", {})
+    return {key: value for key, value in known.items() if key != "data"}
+
+
+def _people(*known: set[str] | None) -> dict[str, list[str]]:
+    """For provenance: everybody's marks; no word of people where one part does not say whom it knows."""
+    marks = [part for part in known if part is not None]
+    return {"people": sorted(set().union(*marks))} if len(marks) == len(known) else {}
+
+
+def _save_geometry(
+    path: Path,
+    geometry: GeometryModel,
+    dataset: Dataset,
+    provenance: dict[str, Any],
+    *,
+    earlier_people: set[str] | None,
+) -> None:
+    """A checkpoint of the geometry alone, marked with the people of the dataset's training split, and those whom
+    the geometry knows from before (None: nobody can say)."""
+    people = person_marks(dataset.identities[i] for i in set(dataset.identity[~dataset.is_eval].tolist()))
+    provenance["data"] = {"name": dataset.folder.name} | _people(set(people), earlier_people)
     save_checkpoint(
         path,
         Generator(GeneratorConfig(width=0, crop_px=dataset.crop.size_px), geometry),
@@ -421,7 +439,10 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.geometry:
         other = load_checkpoint(arguments.geometry)
         _with_geometry(editor, arguments.checkpoint, geometry_of(arguments.geometry))
-        provenance["geometry"] = {key: value for key, value in other.provenance.items() if key != "data"}
+        provenance["geometry"] = _of_geometry(other.provenance)
+        data = {key: value for key, value in provenance.get("data", {}).items() if key != "people"}
+        people = (trained_people(part.provenance) for part in (checkpoint, other))
+        provenance["data"] = data | _people(*people)
     save_editor(
         arguments.output,
         editor,

@@ -180,6 +180,13 @@ def person_marks(names: Iterable[str]) -> list[str]:
     return sorted(hashlib.sha256(name.encode()).hexdigest()[:12] for name in names)
 
 
+def trained_people(provenance: Mapping[str, Any]) -> set[str] | None:
+    """Marks (`person_marks`) of the people a checkpoint was made from; None if its provenance does not say."""
+    data = provenance.get("data")
+    marks = data.get("people") if isinstance(data, Mapping) else None
+    return {str(mark) for mark in marks} if isinstance(marks, Sequence) and not isinstance(marks, str) else None
+
+
 def shared_identities(identities: Sequence[str], is_eval: Sequence[bool] | NDArray[np.bool_]) -> list[str]:
     """The identities that are in both splits, in alphabetical order."""
     both = zip(identities, is_eval, strict=True)

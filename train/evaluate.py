@@ -33,7 +33,7 @@ from retarget.model.checkpoint import Checkpoint, load_checkpoint
 from retarget.model.device import device_named
 
 from .bench import Bench, EvaluateOptions, EvaluationError, Progress, Tools, no_progress, open_tools
-from .dataset import Dataset, person_marks
+from .dataset import Dataset, person_marks, trained_people
 from .edits import EDITS_FOLDER, EditFolder, edit_list
 from .evaluation_grids import write_pairs, write_strips, write_sweep, write_unpaired, write_worst
 from .evaluation_report import JSON_FILE, TABLES_FILE, Grid, as_written, write_evaluation
@@ -351,7 +351,7 @@ def _check_people(
     notes = []
     names = [dataset.identities[i] for i in np.unique(dataset.identity[dataset.is_eval])]
     for path, checkpoint in loaded.values():
-        trained = _trained_people(checkpoint)
+        trained = trained_people(checkpoint.provenance)
         if trained is None:
             notes.append(f"{path.name} does not say which people it was made from; they may be among those here")
             continue
@@ -362,13 +362,6 @@ def _check_people(
                 "ask for the train split by name"
             )
     return notes
-
-
-def _trained_people(checkpoint: Checkpoint) -> set[str] | None:
-    """Marks (`person_marks`) of the people a checkpoint was made from; None if it does not say."""
-    data = checkpoint.provenance.get("data")
-    marks = data.get("people") if isinstance(data, Mapping) else None
-    return {str(mark) for mark in marks} if isinstance(marks, Sequence) and not isinstance(marks, str) else None
 
 
 def _make_folder(folder: Path, *, overwrite: bool) -> None:

@@ -156,7 +156,7 @@ class Run:
             ema.averaged(editor),
             critics,
             perceptual,
-            Adam(editor.parameters(), **adam),  # type: ignore[arg-type]
+            Adam([p for p in editor.parameters() if p.requires_grad], **adam),  # type: ignore[arg-type]
             Adam(critics.parameters(), **adam),  # type: ignore[arg-type]
             _Log(folder, is_on=group.is_first),
             source.validation(VALIDATION_PICTURES).to(device),

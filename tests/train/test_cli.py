@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from retarget.model.checkpoint import load_checkpoint
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
 from retarget.train.cli import main
 from retarget.train.dataset import open_dataset
 from retarget.train.options import recipes
@@ -117,6 +117,16 @@ def test_geometry_from_a_dataset(dataset: Path, tmp_path: Path, capsys: pytest.C
     assert "at least two people" in capsys.readouterr().err  # the astronaut is a picture
 
 
+def test_a_response_needs_more_faces_than_that(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "m.safetensors"
+    packaged = str(default_checkpoint_path())
+    assert main(["fit-response", str(dataset), packaged, "-o", str(output), "--steps", "1", "-q"]) == 2
+    assert "are too few to find 40 directions in" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_options_are_shown_with_their_values(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "paper", "--set", "generator.width=7", "--print"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out)
@@ -144,6 +154,8 @@ def test_help_names_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
         (["prepare", "nowhere.mp4", "-o", "OUT"], "nowhere.mp4"),
         (["evaluate", "a=default", "a=default", "DATA", "-o", "OUT"], "a is named twice"),
         (["export", "nowhere.safetensors", "-o", "OUT"], "nowhere.safetensors does not exist"),
+        (["fit-response", "DATA", "nowhere.safetensors", "-o", "OUT"], "nowhere.safetensors does not exist"),
+        (["fit-response", "DATA", "x.safetensors", "-o", "OUT", "--steps", "0"], "needs --steps from 1"),
         (["evaluate", "default", "nowhere", "-o", "OUT"], "nowhere"),
         (
             ["evaluate", "default", "DATA", "-o", "OUT", "--openface", "nowhere"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import pytest
 import torch
 
 from retarget.model import action_units
-from retarget.model.checkpoint import Checkpoint
+from retarget.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import LANDMARKS, GeometryModel
 from retarget.pipeline.expression import canonical_face
 from retarget.train import fit_response as fitting
-from retarget.train.fit_response import Faces, empty_response, fit_motion, fit_reader, fit_response, scores
+from retarget.train.cli import main
+from retarget.train.dataset import person_marks, trained_people
+from retarget.train.fit_response import Faces, Reader, empty_response, fit_motion, fit_reader, fit_response, scores
 
 C = action_units.COUNT
 JAW = action_units.resolve("AU26")[0]
@@ -49,6 +52,16 @@ def faces() -> Faces:
     return Faces(rows, shape, units, same, first, second, np.full(len(first), 1 / len(first)))
 
 
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "BATCH", 64)
+
+
+@pytest.fixture(scope="module")
+def reader(faces: Faces) -> Reader:
+    return fit_reader(faces, steps=250, progress=silent)
+
+
 @pytest.fixture(scope="module")
 def still(make_geometry: Callable[..., GeometryModel]) -> GeometryModel:
     return make_geometry({})
@@ -71,8 +84,7 @@ def test_it_begins_at_least_squares(faces: Faces, still: GeometryModel) -> None:
     assert drop[0].item() == pytest.approx(0.15, abs=0.01)
 
 
-def test_a_planted_answer_is_found(faces: Faces, still: GeometryModel) -> None:
-    reader = fit_reader(faces, steps=500, progress=silent)
+def test_a_planted_answer_is_found(faces: Faces, reader: Reader, still: GeometryModel) -> None:
     assert (reader(faces.shape) - faces.units)[:, JAW].square().mean().sqrt() < 0.1
     geometry = joined(still, fit_response(faces, still, reader, steps=400, progress=silent))
     narrow, wide = jaw_drop(geometry, faces.shape[[0, -1]]).tolist()
@@ -86,10 +98,9 @@ def test_a_planted_answer_is_found(faces: Faces, still: GeometryModel) -> None:
 
 
 def test_what_is_not_seen_is_made_up_for(
-    faces: Faces, still: GeometryModel, monkeypatch: pytest.MonkeyPatch
+    faces: Faces, reader: Reader, still: GeometryModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "READ_WEIGHT", 30.0)  # what is read counts for more than how far it truly is
-    reader = fit_reader(faces, steps=150, progress=silent)
     half = 0.5 * torch.eye(empty_response(faces, still).config.motion_count)
     drops = [
         jaw_drop(
@@ -118,10 +129,7 @@ class Blind:
     def measure(self, crop: np.ndarray, near: np.ndarray) -> None: ...
 
 
-def test_a_whole_fit(
-    make_dataset: Callable[..., Any], make_checkpoint: Callable[..., Checkpoint], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fitting, "BATCH", 16)
+def test_a_whole_fit(make_dataset: Callable[..., Any], make_checkpoint: Callable[..., Checkpoint]) -> None:
     dataset = make_dataset(people=6, frames=9, size_px=64, evaluated=1)
     editor = make_checkpoint().build_editor()
     geometry, made = fit_motion(editor, dataset, LazyMeter(), steps=3, edits=25, progress=silent)
@@ -154,3 +162,26 @@ def test_pairs_are_of_one_clip(make_dataset: Callable[..., Any], still: Geometry
     assert (faces.first != faces.second).all()
     assert faces.pair_chance.sum() == pytest.approx(1)
     np.testing.assert_array_equal(faces.units.numpy(), dataset.action_units[faces.rows])
+
+
+def test_from_the_command_line_into_a_checkpoint(
+    make_dataset: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = make_dataset(people=6, frames=9, size_px=256, evaluated=1)
+    motion, merged = tmp_path / "motion.safetensors", tmp_path / "merged.safetensors"
+    packaged = str(default_checkpoint_path())
+    few = ["--steps", "3", "--edits", "0", "-q"]
+    assert main(["fit-response", str(dataset.folder), packaged, "-o", str(motion), *few]) == 0
+    assert "pairs_r2_linear" in capsys.readouterr().out
+    assert main(["export", packaged, "--geometry", str(motion), "-o", str(merged)]) == 0
+    ours, theirs = (load_checkpoint(path) for path in (merged, motion))
+    assert ours.provenance["geometry"]["response"]["steps"] == 3
+    drawn = set(person_marks(f"person {i}" for i in range(5)))
+    known = trained_people(load_checkpoint(packaged).provenance)
+    assert known
+    # Whoever either was made from is known to both; the evaluated person is not.
+    assert trained_people(theirs.provenance) == trained_people(ours.provenance) == known | drawn
+    assert ours.build_editor().paints
+    assert not theirs.build_editor().paints
+    for name, tensor in theirs.state.items():
+        assert torch.equal(ours.state[name], tensor)

@@ -21,6 +21,7 @@ from retarget.model.checkpoint import load_checkpoint
 from retarget.model.errors import RetargetError
 from retarget.model.generator import compose
 from retarget.model.geometry import GeometryModel
+from retarget.model.response import FaceResponse, ResponseConfig
 from retarget.train import loop
 from retarget.train.dataset import person_marks
 from retarget.train.loop import learning_rate, train
@@ -83,6 +84,25 @@ def test_every_recipe_runs(
     image, au = torch.rand(1, 3, 64, 64), torch.zeros(1, action_units.COUNT)
     editor = checkpoint.build_editor()
     assert compose(image, editor(image, au, au + 0.2, torch.rand(1, 478, 3) * 64)).shape == image.shape
+
+
+def test_a_geometry_s_response_is_used_and_never_trained(
+    make_dataset: Callable[..., Any], jaw_geometry: GeometryModel, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    response = FaceResponse(ResponseConfig(au_count=action_units.COUNT, width=8))
+    for tensor in (*response.parameters(), response.motion_basis):
+        torch.nn.init.normal_(tensor, std=0.01)
+    plain = jaw_geometry
+    geometry = GeometryModel.from_fit(plain.weight, plain.mean_shape, plain.triangles, response)
+    options, dataset = small("default"), make_dataset()
+    for name, given in (("with", geometry), ("without", plain)):
+        train(options, dataset, tmp_path / name, geometry=given, device="cpu", quiet=True)
+    one, other = (weights(tmp_path / name / "checkpoint.safetensors") for name in ("with", "without"))
+    kept = {name: tensor for name, tensor in one.items() if name.startswith("geometry.response.")}
+    assert same(kept, {f"geometry.response.{name}": tensor for name, tensor in response.state_dict().items()})
+    learnt = [name for name in other if name.startswith("network.")]
+    assert any(not torch.equal(one[name], other[name]) for name in learnt)
 
 
 @pytest.mark.parametrize("name", ["default", "paper"])
