@@ -46,6 +46,19 @@ _RIM = 0.02
 _SLIT, _OVERLAP = 0.08, 0.02
 """Relative to an opening's width: a gap that closes below the first is shut, with the second as overlap."""
 
+_SURELY_OPEN = 0.125
+"""Gap between the lips over the mouth's width: landmarks of the inner lips lie a little inside the red, and from
+this on it is surely a gap."""
+
+_SLIDING = 0.8
+"""Of a gap between the lips: how far a lip may slide over what is seen in it."""
+
+_TEETH = 0.95
+"""Share of the height of a smile that the upper teeth take up; below them the mouth parts first."""
+
+_SMILE, _GAPE = 0.3, 0.5
+"""Gap over the mouth's width: up to the first it is a smile full of teeth, from the second on it gapes."""
+
 _GIVE_WAY = (0.12, 0.08, 0.08)
 _SHUT, _PARTED = 0.04, 0.14
 """Gap of an opening over its width: below the first nothing of the inside is seen, from the second on enough."""
@@ -232,9 +245,10 @@ class _Raster:
         self.count = triangles.shape[0]
         self.strip_start = model.ring_triangles.shape[0]
         self.skin_start = self.strip_start + model.strip_triangles.shape[0]
-        self.mouth_stop = self.strip_start + 2 * (len(MOUTH[0]) - 1)
-        positions = torch.cat([target, ring, target[:, strips]], 1)
-        content = _opening_content(points, displacement)
+        self.mouth_stop = self.strip_start + 4 * (len(MOUTH[0]) - 1)
+        line, line_content = _mouth_middle(points, displacement)
+        positions = torch.cat([target, ring, target[:, strips], line], 1)
+        content = torch.cat([_opening_content(points, displacement), line_content], 1)
         flows = -torch.cat([displacement - _rims(points, displacement), torch.zeros_like(ring), content], 1)
         self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
         self.values = flows[:, triangles].flatten(0, 1)
@@ -389,7 +403,7 @@ def _spread(mean_shape: Tensor, chain: list[int], opening: list[int], reach: flo
 def _opening_content(points: Tensor, displacement: Tensor) -> Tensor:
     """(B, K, 2) how what is seen *through* each opening's outline moves, chain by chain.
 
-    The inside of the mouth stretches with the lips; if it was shut, only the seam between them is stretched, so
+    Lips slide over teeth (`_mouth_content`); if the mouth was shut, only the seam between them is stretched, so
     that an opening is filled with the seam's dark and not with lip. An eye that opens stretches with the lids for
     lack of anything better; otherwise the lids slide over an eyeball that moves with the gaze alone.
     """
@@ -430,19 +444,73 @@ def _rims(points: Tensor, displacement: Tensor) -> Tensor:
 
 
 def _mouth_content(points: Tensor, displacement: Tensor) -> list[Tensor]:
-    """(B, K, 2) per chain, such that target - content is the source point shown at that lip's edge."""
+    """(B, K, 2) per chain, such that target - content is the source point shown at that lip's edge.
+
+    Lips slide over the teeth: a lip that moves inwards uncovers nothing and pulls nothing along, one that moves
+    outwards takes what is at its edge with it.
+    """
     upper, lower = (points[:, list(chain)] for chain in MOUTH)
-    target_upper, target_lower = (points[:, list(c)] + displacement[:, list(c)] for c in MOUTH)
+    moved_upper, moved_lower = (displacement[:, list(chain)] for chain in MOUTH)
     width = (upper[:, -1] - upper[:, 0]).norm(dim=-1)
-    height = (lower - upper).norm(dim=-1).amax(1)
-    target_height = (target_lower - target_upper).norm(dim=-1).amax(1)
-    # Landmarks of the inner lips lie a little inside the red; a gap over an eighth of the width is surely a gap.
-    doubt = 1 - (height / (0.125 * width + 1e-3)).clamp(0, 1)
+    gap = (lower - upper).norm(dim=-1, keepdim=True)
+    height = gap.amax(1)[:, 0]
+    target_height = ((lower + moved_lower) - (upper + moved_upper)).norm(dim=-1).amax(1)
+    doubt = 1 - (height / (_SURELY_OPEN * width + 1e-3)).clamp(0, 1)
     # Only a mouth that opens needs its seam: one that keeps still, or shuts, shows what it showed.
     opening = ((target_height - height) / (0.03 * width + 1e-3)).clamp(0, 1)
     to_seam = (doubt * opening)[:, None, None]
     seam = (upper + lower) / 2
-    return [target_upper - upper.lerp(seam, to_seam), target_lower - lower.lerp(seam, to_seam)]
+    down, most = _downwards(points), _SLIDING * (1 - doubt[:, None, None]) * gap
+    out = []
+    for at, moved, side in ((upper, moved_upper, 1), (lower, moved_lower, -1)):
+        inwards = side * ((moved - _still(points, displacement, at)) * down).sum(-1, keepdim=True)
+        shown = at + side * down * inwards.clamp(min=0).minimum(most)
+        out.append(at + moved - shown.lerp(seam, to_seam))
+    return out
+
+
+def _mouth_middle(points: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """((B, n, 2), (B, n, 2)) a line across the open mouth: where it goes, and how what is seen there moves.
+
+    Above it hangs what belongs to the skull (the upper teeth), which keeps its place and size; below it a jaw that
+    drops stretches what was between the teeth and the lower lip. In a mouth that is wide open the line is in the
+    dark in the middle.
+    """
+    upper, lower = (points[:, list(chain)] for chain in MOUTH)
+    moved_upper, moved_lower = (displacement[:, list(chain)] for chain in MOUTH)
+    gap = (lower - upper).norm(dim=-1, keepdim=True)
+    widest = gap.amax(1, keepdim=True)
+    share = widest / ((upper[:, -1:] - upper[:, :1]).norm(dim=-1, keepdim=True) + 1e-6)
+    # In a mouth that is hardly open it is the seam; see `_mouth_content`.
+    central = ((share - _SMILE) / (_GAPE - _SMILE)).maximum(1 - share / _SURELY_OPEN).clamp(0, 1)
+    line = upper.lerp(lower, _TEETH + (0.5 - _TEETH) * central)
+    # Towards the corners there is nothing inside: it goes with the lips.
+    inside = (2 * gap / (widest + 1e-3)).clamp(0, 1)
+    content = ((moved_upper + moved_lower) / 2).lerp(_still(points, displacement, line), inside)
+    top, column = upper + moved_upper, lower + moved_lower - upper - moved_upper
+    along = ((line + content - top) * column).sum(-1, keepdim=True) / (
+        column.square().sum(-1, keepdim=True) + 1e-6
+    )
+    return top + along.clamp(0.02, 0.98) * column, content
+
+
+def _downwards(points: Tensor) -> Tensor:
+    """(B, 1, 2) from the forehead to the chin, square to the mouth; unit length."""
+    across = points[:, MOUTH[0][-1]] - points[:, MOUTH[0][0]]
+    return nn.functional.normalize(torch.stack([-across[:, 1], across[:, 0]], -1), dim=-1)[:, None]
+
+
+def _still(points: Tensor, displacement: Tensor, at: Tensor) -> Tensor:
+    """(B, n, 2) how points `at` (B, n, 2) would move if they were fixed to the skull: shift, turn and growth of
+    the landmarks that no expression moves, by least squares. Exactly nothing where those keep still."""
+    stable, moved = points[:, list(STABLE)], displacement[:, list(STABLE)]
+    middle, shift = stable.mean(1, keepdim=True), moved.mean(1, keepdim=True)
+    arm, swing = stable - middle, moved - shift
+    power = arm.square().sum((1, 2))[:, None, None] + 1e-6
+    growth = (arm * swing).sum((1, 2))[:, None, None] / power
+    turn = (arm[..., 0] * swing[..., 1] - arm[..., 1] * swing[..., 0]).sum(1)[:, None, None] / power
+    reach = at - middle
+    return shift + growth * reach + turn * torch.stack([-reach[..., 1], reach[..., 0]], -1)
 
 
 def _ring(points: Tensor) -> Tensor:
@@ -462,12 +530,15 @@ def _ring_triangles() -> Tensor:
 
 
 def _strip_triangles() -> Tensor:
-    """Triangles between the chains of each opening, over the vertices appended after mesh and ring."""
-    start, out = LANDMARKS + len(FACE_OVAL), []
-    for upper, lower in _OPENINGS:
-        n = len(upper)
-        for i in range(n - 1):
-            u, v, low_u, low_v = start + i, start + i + 1, start + n + i, start + n + i + 1
-            out += [(u, v, low_u), (v, low_v, low_u)]
+    """Triangles between the chains of each opening, over the vertices appended after mesh and ring; the mouth's
+    have a line between them (`_mouth_middle`), which comes last."""
+    start = LANDMARKS + len(FACE_OVAL)
+    middle, out = start + sum(len(chain) for opening in _OPENINGS for chain in opening), []
+    for number, (upper, lower) in enumerate(_OPENINGS):
+        top, bottom = start, start + len(upper)
+        rows = [(top, middle), (middle, bottom)] if number == 0 else [(top, bottom)]
+        for above, below in rows:
+            for i in range(len(upper) - 1):
+                out += [(above + i, above + i + 1, below + i), (above + i + 1, below + i + 1, below + i)]
         start += len(upper) + len(lower)
     return torch.tensor(out)

@@ -303,6 +303,43 @@ def test_the_seam_takes_over_without_a_jump(make_geometry: Make, place_face: Any
     assert (flows[1:, :, :, 60:68] - flows[:-1, :, :, 60:68]).abs().max() < 0.35
 
 
+def mouth_hole(landmarks: Tensor, shift: Tensor) -> Tensor:
+    target = landmarks[0, :, :2] + shift[0]
+    return torch.tensor(inside(target[[*MOUTH[0], *reversed(MOUTH[1][1:-1])]].numpy()))
+
+
+def test_teeth_hang_from_the_skull_while_the_jaw_drops(make_geometry: Make, place_face: Any) -> None:
+    landmarks = tensor(place_face(CENTER, SCALE, shape=shape_with_gap(0.2)))[None]  # 10 px of teeth
+    shift = open_mouth(landmarks, 10)
+    flow = make_geometry().flow(landmarks, shift, SIZE)[0]
+    hole = mouth_hole(landmarks, shift) & (grid()[0] - CENTER[0]).abs().lt(4)
+    depth = grid()[1] - landmarks[0, 13, 1]  # below the upper lip, which stays
+    assert flow[:, hole & (depth < 8)].abs().max() < 0.5
+    shown = (grid()[1] + flow[1])[hole & (depth > 11)]  # and the rest is what was at the lower lip
+    assert (shown - landmarks[0, 14, 1]).abs().max() < 2
+
+
+def test_lips_close_over_teeth_and_do_not_squeeze_them(make_geometry: Make, place_face: Any) -> None:
+    landmarks = tensor(place_face(CENTER, SCALE, shape=shape_with_gap(0.3)))[None]
+    shift = open_mouth(landmarks, -6)
+    half = landmarks[0, 13, 1] + 5  # of 9 px; further down, this test's mesh has skin
+    hole = mouth_hole(landmarks, shift) & (grid()[0] - CENTER[0]).abs().lt(4) & (grid()[1] < half)
+    assert hole.sum() > 20
+    assert make_geometry().flow(landmarks, shift, SIZE)[0][:, hole].abs().max() < 0.5
+
+
+def test_teeth_go_with_the_head(make_geometry: Make, place_face: Any) -> None:
+    landmarks = tensor(place_face(CENTER, SCALE, shape=shape_with_gap(0.2)))[None]
+    turned = tensor(place_face(CENTER, SCALE * 1.05, roll=8, shape=shape_with_gap(0.2)))[None]
+    shift = turned[..., :2] - landmarks[..., :2] + torch.tensor([3.0, -2.0])
+    middle = (landmarks[0, 13, :2] + landmarks[0, 14, :2]) / 2
+    at = (middle + shift[0, [13, 14]].mean(0)).round().long()
+    flow = make_geometry().flow(landmarks, shift, SIZE)[0]
+    seen = at + 0.5 + flow[:, at[1], at[0]]
+    wanted = middle + (at + 0.5 - middle - shift[0, [13, 14]].mean(0)) / 1.05  # to first order
+    torch.testing.assert_close(seen, wanted, atol=0.2, rtol=0)
+
+
 def test_holes_cover_an_opened_mouth_and_not_a_shut_one(make_geometry: Make, place_face: Any) -> None:
     landmarks = tensor(place_face(CENTER, SCALE, shape=shape_with_gap(0.0)))[None]
     model = make_geometry()
