@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .images import box_mean
 from .response import LANDMARKS as LANDMARKS
 from .response import FaceResponse, ResponseConfig
 
@@ -264,7 +265,11 @@ class _Raster:
         gx, gy, g0 = affine.index_select(0, triangle).unbind(1)
         out = self.values.new_zeros(self.batch * self.size_px**2, 2)
         out.index_copy_(0, pixel, gx * x[:, None] + gy * y[:, None] + g0)
-        return out.view(self.batch, self.size_px, self.size_px, 2).permute(0, 3, 1, 2).contiguous()
+        flow = out.view(self.batch, self.size_px, self.size_px, 2).permute(0, 3, 1, 2).contiguous()
+        kind = triangle % self.count
+        inside = torch.zeros_like(flow[:, :1])
+        inside.view(-1)[pixel] = ((kind >= self.strip_start) & (kind < self.skin_start)).to(flow.dtype)
+        return _with_soft_edges(flow, inside)
 
     def holes(self) -> Tensor:
         pixel, triangle = self._owners()
@@ -511,6 +516,13 @@ def _still(points: Tensor, displacement: Tensor, at: Tensor) -> Tensor:
     turn = (arm[..., 0] * swing[..., 1] - arm[..., 1] * swing[..., 0]).sum(1)[:, None, None] / power
     reach = at - middle
     return shift + growth * reach + turn * torch.stack([-reach[..., 1], reach[..., 0]], -1)
+
+
+def _with_soft_edges(flow: Tensor, inside: Tensor) -> Tensor:
+    """The flow with its jump at the edge of openings (B, 1, S, S) drawn out over three pixels: what slides under a
+    lip or a lid would else end in steps."""
+    share = box_mean(inside, 1)
+    return torch.where((share > 0) & (share < 1), box_mean(flow, 1), flow)
 
 
 def _ring(points: Tensor) -> Tensor:

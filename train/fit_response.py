@@ -35,7 +35,7 @@ from .fit_geometry import MAX_PITCH_DEGREES, MAX_YAW_DEGREES, canonical_landmark
 from .meter import Meter
 from .trials import relative
 
-READ_WEIGHT = 1.0
+READ_WEIGHT = 0.5
 """Of the squared distance of what the reader reads to what was asked, against the mean square of the motion of
 pairs, relative to its power."""
 

@@ -8,7 +8,7 @@ from scipy.spatial import Delaunay
 from torch import Tensor, nn
 
 from retarget.model import action_units
-from retarget.model.generator import SHUFFLE, Edit, Generator, GeneratorConfig, _box_mean, _unshuffled, compose
+from retarget.model.generator import SHUFFLE, Edit, Generator, GeneratorConfig, _unshuffled, compose
 from retarget.model.geometry import GeometryConfig, GeometryModel
 from retarget.model.images import warp
 
@@ -349,14 +349,6 @@ def test_what_the_plate_shows_is_not_painted_over() -> None:
     assert masks[1.0].max() > 0
     assert torch.equal(masks[0.0], torch.zeros_like(masks[0.0]))
     torch.testing.assert_close(masks[0.5], 0.5 * masks[1.0])
-
-
-@pytest.mark.parametrize("radius_px", [0, 1, 4])
-def test_the_box_mean_is_the_average_pool(radius_px: int) -> None:
-    maps = torch.rand(2, 2, 40, 24)
-    pooled = torch.nn.functional.avg_pool2d(maps, 2 * radius_px + 1, 1, radius_px, count_include_pad=False)
-    torch.testing.assert_close(_box_mean(maps, radius_px), pooled)
-    assert not _box_mean(torch.zeros(1, 1, 16, 16), radius_px).any()
 
 
 def test_unshuffling_is_torch_s() -> None:

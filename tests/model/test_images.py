@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from retarget.model.images import from_model, to_model, warp
+from retarget.model.images import box_mean, from_model, to_model, warp
 
 
 def test_ends_and_middle_of_the_range() -> None:
@@ -100,3 +100,11 @@ def test_warp_passes_gradients_to_both_inputs() -> None:
 def test_warp_refuses_a_flow_of_another_size() -> None:
     with pytest.raises(ValueError, match=r"needs a \(1, 2, 8, 8\) flow, got \(1, 2, 4, 4\)"):
         warp(torch.zeros(1, 3, 8, 8), torch.zeros(1, 2, 4, 4))
+
+
+@pytest.mark.parametrize("radius_px", [0, 1, 4])
+def test_thebox_mean_is_the_average_pool(radius_px: int) -> None:
+    maps = torch.rand(2, 2, 40, 24)
+    pooled = torch.nn.functional.avg_pool2d(maps, 2 * radius_px + 1, 1, radius_px, count_include_pad=False)
+    torch.testing.assert_close(box_mean(maps, radius_px), pooled)
+    assert not box_mean(torch.zeros(1, 1, 16, 16), radius_px).any()
