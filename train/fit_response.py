@@ -6,7 +6,7 @@ tracker reads is a function of the landmarks it finds, a small network learns th
 *reader*) and stands in for it, with gradients. A motion far out in the spread of true motions is dear.
 
 A tracker does not quite find the landmarks where an edit put them, above all brows: the picture around them tells
-it otherwise. How much of a motion it finds is linear to a good part, and is measured on edits (`perception`).
+it otherwise. How much of a motion it finds is linear to a good part, and is measured on edits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .fit_geometry import MAX_PITCH_DEGREES, MAX_YAW_DEGREES, canonical_landmark
 from .meter import Meter
 from .trials import relative
 
-READ_WEIGHT = 0.5
+READ_WEIGHT = 1.0
 """Of the squared distance of what the reader reads to what was asked, against the mean square of the motion of
 pairs, relative to its power."""
 
@@ -84,7 +84,7 @@ def fit_motion(
     seen, found = None, dict[str, float]()
     if edits:
         generator.geometry = geometry
-        seen, found["perception_r2"] = perception(
+        seen, found["perception_r2"] = measured_perception(
             editor, dataset, meter, edits=edits, seed=seed, progress=progress
         )
         second = fit_response(faces, linear, reader, perception=seen, steps=steps, seed=seed, progress=progress)
@@ -219,7 +219,7 @@ def fit_response(
     """A response to go with the geometry's linear part.
 
     Args:
-        perception: (motion_count, motion_count), as `perception` measures it; None: all of a motion is seen.
+        perception: (motion_count, motion_count), as `measured_perception` gives it; None: all of a motion is seen.
     """
     response = empty_response(faces, geometry, seed=seed)
     rng, mirror = np.random.default_rng([seed, 3]), geometry.mirror
@@ -303,7 +303,7 @@ def _composed(response: FaceResponse, along: Tensor) -> Tensor:
     return torch.einsum("bk,kpi->bpi", along * response.motion_spread, response.motion_basis)
 
 
-def perception(
+def measured_perception(
     editor: Editor, dataset: Dataset, meter: Meter, *, edits: int, seed: int = 0, progress: Progress
 ) -> tuple[Tensor, float]:
     """((K, K), R2): how motions, along the directions of the editor's response, are seen by the tracker.
