@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -10,8 +11,10 @@ def main() -> int:
     try:
         from .cli import main as command_line
     except KeyboardInterrupt:
-        print("retarget: interrupted; nothing was written", file=sys.stderr)
-        return 130
+        print("retarget: interrupted; nothing was written", file=sys.stderr, flush=True)
+        # Where Ctrl-C came while a library's C code ran Python, the interpreter notes it as unhandled and would end
+        # by the signal, whatever is returned here. Nothing is open yet.
+        os._exit(130)
     return command_line()
 
 
