@@ -161,11 +161,11 @@ class Generator(nn.Module):
             # Without a network nothing can be painted behind lips and lids, so they are not opened.
             displacement = self.geometry.displacement(delta_au, landmarks, may_reveal=self.network is not None)
         size_px = self.config.crop_px
-        flow = self.geometry.flow(landmarks, displacement, size_px)
         if self.network is None:
             nothing = torch.zeros_like(image)
+            flow = self.geometry.flow(landmarks, displacement, size_px)
             return Edit(flow, nothing[:, :1], paint=nothing, shade=nothing)
-        holes = self.geometry.holes(landmarks, displacement, size_px)
+        flow, holes = self.geometry.flow_and_holes(landmarks, displacement, size_px)
         correction: Correction = self.network(image, delta_au, flow, holes)
         needed = self.geometry.reveal(landmarks, displacement).to(image.dtype)
         return self._bounded(correction, image, delta_au, flow, holes, needed)

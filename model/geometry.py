@@ -10,6 +10,7 @@ eyeball stays where it is when a lid closes over it.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -207,6 +208,11 @@ class GeometryModel(nn.Module):
         """
         return _Raster(self, landmarks, displacement, size_px).holes()
 
+    def flow_and_holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
+        """Both, with the mesh drawn once."""
+        raster = _Raster(self, landmarks, displacement, size_px)
+        return raster.flow(), raster.holes()
+
     def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:
         """(B, 2) in [0, 1]: how much of what is seen through the mouth (0) and the eyes (1) after the move was not
         seen before, and has to be made up. What parts by less than a quarter shows what it showed, stretched.
@@ -256,7 +262,7 @@ class _Raster:
         self.planes = _barycentric_planes(self.corners)
 
     def flow(self) -> Tensor:
-        pixel, triangle = self._owners()
+        pixel, triangle = self._owners
         x, y = (pixel % self.size_px) + 0.5, (pixel // self.size_px % self.size_px) + 0.5
         # A value linear over a triangle is affine in (x, y), like its barycentric coordinates.
         a, b, c = self.values.unbind(1)
@@ -272,7 +278,7 @@ class _Raster:
         return _with_soft_edges(flow, inside)
 
     def holes(self) -> Tensor:
-        pixel, triangle = self._owners()
+        pixel, triangle = self._owners
         owner = pixel.new_full((self.batch * self.size_px**2,), -1)
         owner[pixel] = triangle % self.count
         mouth = (owner >= self.strip_start) & (owner < self.mouth_stop)
@@ -280,6 +286,7 @@ class _Raster:
         planes = torch.stack([mouth, eyes]).float().view(2, self.batch, self.size_px, self.size_px)
         return planes.transpose(0, 1).contiguous()
 
+    @functools.cached_property
     def _owners(self) -> tuple[Tensor, Tensor]:
         """Covered pixels (n,) flat over the batch, each once, and the triangle of (B*T) that owns it."""
         size = self.size_px

@@ -67,8 +67,7 @@ class FaceResponse(nn.Module):
         Computed in the type of its inputs. `dropout` (of hidden features, the same ones with and without the
         request) is for training.
         """
-        along = self.motion_spread.to(delta_au.dtype) * self.coefficients(delta_au, canonical, dropout=dropout)
-        return torch.einsum("bk,kpi->bpi", along, self.motion_basis.to(delta_au.dtype))
+        return self.composed(self.coefficients(delta_au, canonical, dropout=dropout))
 
     def coefficients(self, delta_au: Tensor, canonical: Tensor, *, dropout: float = 0.0) -> Tensor:
         """(B, motion_count): how far along each direction of motion, in its standard deviations."""
@@ -81,6 +80,11 @@ class FaceResponse(nn.Module):
     def along(self, motion: Tensor) -> Tensor:
         """(B, motion_count): a motion (B, 478, 3) along the directions of motion, in their standard deviations."""
         return torch.einsum("bpi,kpi->bk", motion, self.motion_basis) / self.motion_spread
+
+    def composed(self, coefficients: Tensor) -> Tensor:
+        """(B, 478, 3): the motion with those coefficients (B, motion_count); the inverse of `along`."""
+        basis, spread = (t.to(coefficients.dtype) for t in (self.motion_basis, self.motion_spread))
+        return torch.einsum("bk,kpi->bpi", spread * coefficients, basis)
 
     def _shape(self, canonical: Tensor) -> Tensor:
         basis, spread = (t.to(canonical.dtype) for t in (self.shape_basis, self.shape_spread))

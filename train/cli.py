@@ -438,7 +438,8 @@ def _export(arguments: argparse.Namespace) -> int:
     provenance = dict(checkpoint.provenance)
     if arguments.geometry:
         other = load_checkpoint(arguments.geometry)
-        _with_geometry(editor, arguments.checkpoint, geometry_of(arguments.geometry))
+        geometry = _geometry_in(arguments.geometry, other.build_editor())
+        _with_geometry(editor, arguments.checkpoint, geometry)
         provenance["geometry"] = _of_geometry(other.provenance)
         data = {key: value for key, value in provenance.get("data", {}).items() if key != "people"}
         people = (trained_people(part.provenance) for part in (checkpoint, other))

@@ -116,8 +116,9 @@ class Moments:
     """(478 * 3,) the motion squared."""
 
     @classmethod
-    def of(cls, rows: ClipRows) -> Self:
-        return cls(rows.units.T @ rows.units, rows.units.T @ rows.motion, (rows.motion**2).sum(0))
+    def of(cls, units: Matrix, motion: Matrix) -> Self:
+        """Of weighted rows: units (n, C) and motion (n, 478 * 3)."""
+        return cls(units.T @ units, units.T @ motion, (motion**2).sum(0))
 
     @classmethod
     def nothing(cls) -> Self:
@@ -309,7 +310,7 @@ def geometry_model(weight: Matrix, mean_shape: Matrix, triangles: NDArray[np.int
 
 def _counted(clips: Iterator[ClipRows]) -> Iterator[tuple[int, int, Moments]]:
     """(identity, frames, moments) of each clip, so that its rows need not be held."""
-    return ((rows.identity, len(rows.units), Moments.of(rows)) for rows in clips)
+    return ((rows.identity, len(rows.units), Moments.of(rows.units, rows.motion)) for rows in clips)
 
 
 def _score(group: Group, folds: Sequence[Moments], mirror: NDArray[np.int64]) -> GroupScore:

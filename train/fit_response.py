@@ -11,7 +11,6 @@ it otherwise. How much of a motion it finds is linear to a good part, and is mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +28,17 @@ from retarget.model.geometry import LANDMARKS, GeometryModel
 from retarget.model.images import from_model, to_model
 from retarget.model.response import FaceResponse, ResponseConfig
 
+from .bench import Progress
 from .calibrate import trials_of
 from .dataset import Dataset
-from .fit_geometry import MAX_PITCH_DEGREES, MAX_YAW_DEGREES, canonical_landmarks, pose_groups
+from .fit_geometry import (
+    MAX_PITCH_DEGREES,
+    MAX_YAW_DEGREES,
+    Moments,
+    canonical_landmarks,
+    fit_weight,
+    pose_groups,
+)
 from .meter import Meter
 from .trials import relative
 
@@ -51,6 +58,9 @@ BATCH = 256
 PARTNERS = 8
 """Frames of its clip that a frame is paired with."""
 
+WITHOUT_GAZE_SHARE = 0.7
+"""Of requests: the main job leaves the gaze alone unless told."""
+
 SPARSE_SHARE = 0.35
 """Of requests that ask for a few action units only, as a keyframe does."""
 
@@ -60,11 +70,16 @@ GAINS = (0.8, 1.5)
 PRIOR_PERCEPTION, PERCEPTION_RIDGE = 0.8, 100.0
 """Where few edits say how much of a direction is seen: this much, and how many edits that is worth."""
 
-Progress = Callable[[Iterable[int], str, int], Iterable[int]]
-
 
 def fit_motion(
-    editor: Editor, dataset: Dataset, meter: Meter, *, steps: int, edits: int, seed: int = 0, progress: Progress
+    editor: Editor,
+    dataset: Dataset,
+    meter: Meter,
+    *,
+    steps: int,
+    edits: int,
+    seed: int = 0,
+    progress: Progress[int],
 ) -> tuple[GeometryModel, dict[str, Any]]:
     """The editor's linear geometry with a response, and how it was made, for provenance.
 
@@ -170,7 +185,7 @@ class Reader(nn.Module):
         return units
 
 
-def fit_reader(faces: Faces, *, steps: int, seed: int = 0, progress: Progress) -> Reader:
+def fit_reader(faces: Faces, *, steps: int, seed: int = 0, progress: Progress[int]) -> Reader:
     """A reader that has learned the tracker on those faces."""
     torch.manual_seed(seed)
     reader, rng = Reader(faces.shape), np.random.default_rng([seed, 1])
@@ -183,8 +198,9 @@ def fit_reader(faces: Faces, *, steps: int, seed: int = 0, progress: Progress) -
     return reader.requires_grad_(False).eval()
 
 
-def empty_response(faces: Faces, geometry: GeometryModel, *, seed: int = 0) -> FaceResponse:
-    """A response that knows how these faces differ and move, and answers nothing yet."""
+def initial_response(faces: Faces, geometry: GeometryModel, *, seed: int = 0) -> FaceResponse:
+    """A response that knows how these faces differ and move, and as yet answers everybody alike: what, with the
+    geometry's linear part, is the least-squares motion of pairs."""
     torch.manual_seed(seed)
     response = FaceResponse(ResponseConfig(au_count=action_units.COUNT))
     config, rng = response.config, np.random.default_rng([seed, 2])
@@ -200,7 +216,7 @@ def empty_response(faces: Faces, geometry: GeometryModel, *, seed: int = 0) -> F
         getattr(response, f"{name}_basis").copy_(basis.view(count, LANDMARKS, 3))
         getattr(response, f"{name}_spread").copy_(spread)
     response.shape_mean.copy_(mean.view(LANDMARKS, 3))
-    with torch.no_grad():  # begin at the least-squares answer, which the given geometry may differ from
+    with torch.no_grad():
         linear = _least_squares(faces, geometry)
         response.direct.weight.copy_(response.along(linear - geometry.weight).T)
     return response
@@ -214,14 +230,14 @@ def fit_response(
     perception: Tensor | None = None,
     steps: int,
     seed: int = 0,
-    progress: Progress,
+    progress: Progress[int],
 ) -> FaceResponse:
     """A response to go with the geometry's linear part.
 
     Args:
         perception: (motion_count, motion_count), as `measured_perception` gives it; None: all of a motion is seen.
     """
-    response = empty_response(faces, geometry, seed=seed)
+    response = initial_response(faces, geometry, seed=seed)
     rng, mirror = np.random.default_rng([seed, 3]), geometry.mirror
     optimiser = torch.optim.AdamW(response.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in progress(range(steps), "response", steps):
@@ -263,7 +279,7 @@ def _request_batch(faces: Faces, rng: np.random.Generator) -> _Requests:
     delta = (faces.units[other] - faces.units[one]).clamp(-1, 1)
     gaze = torch.zeros(action_units.COUNT, dtype=torch.bool)
     gaze[list(action_units.GAZE)] = True
-    delta = delta.masked_fill(gaze & torch.from_numpy(rng.random((BATCH, 1)) < 0.7), 0)
+    delta = delta.masked_fill(gaze & torch.from_numpy(rng.random((BATCH, 1)) < WITHOUT_GAZE_SHARE), 0)
     kept = rng.random((BATCH, action_units.COUNT)) < rng.random((BATCH, 1)) * 0.3
     kept |= kept[:, list(action_units.mirrored())]
     kept |= rng.random((BATCH, 1)) >= SPARSE_SHARE
@@ -272,8 +288,9 @@ def _request_batch(faces: Faces, rng: np.random.Generator) -> _Requests:
 
 def _motion(response: FaceResponse, geometry: GeometryModel, shape: Tensor, delta_au: Tensor) -> Tensor:
     """(B, 478, 3) linear part and response, while it trains."""
-    linear = torch.einsum("bc,cki->bki", delta_au, geometry.weight)
-    return linear + response(delta_au, _jittered(shape, JITTER), dropout=DROPOUT)
+    return geometry.canonical_motion(delta_au, shape) + response(
+        delta_au, _jittered(shape, JITTER), dropout=DROPOUT
+    )
 
 
 def _pair_loss(response: FaceResponse, geometry: GeometryModel, batch: _Requests) -> Tensor:
@@ -291,20 +308,15 @@ def _request_loss(
 ) -> Tensor:
     motion = _motion(response, geometry, batch.shape, batch.delta_au)
     along = response.along(motion)
-    seen = motion if perception is None else _composed(response, along @ perception)
+    seen = motion if perception is None else response.composed(along @ perception)
     shape = _jittered(batch.shape, JITTER)
     read = reader(shape + seen) - reader(shape)
     missed = (read - batch.delta_au).square().sum(1).mean()
     return READ_WEIGHT * missed + SPREAD_WEIGHT * along.square().mean()
 
 
-def _composed(response: FaceResponse, along: Tensor) -> Tensor:
-    """(B, 478, 3) the motion with those coefficients."""
-    return torch.einsum("bk,kpi->bpi", along * response.motion_spread, response.motion_basis)
-
-
 def measured_perception(
-    editor: Editor, dataset: Dataset, meter: Meter, *, edits: int, seed: int = 0, progress: Progress
+    editor: Editor, dataset: Dataset, meter: Meter, *, edits: int, seed: int = 0, progress: Progress[int]
 ) -> tuple[Tensor, float]:
     """((K, K), R2): how motions, along the directions of the editor's response, are seen by the tracker.
 
@@ -397,7 +409,7 @@ def scores(
             moved = model.canonical_motion(delta, shape)
             stranger = seen = model.canonical_motion(asked, faces.shape[one])
             if perception is not None and response is not None:
-                seen = _composed(response, response.along(stranger) @ perception)
+                seen = response.composed(response.along(stranger) @ perception)
             read = reader(faces.shape[one] + seen) - reader(faces.shape[one])
             out[f"pairs_r2{suffix}"] = 1 - float((moved - true).square().sum() / true.square().sum())
             out[f"reads{suffix}"] = float((read - asked).norm(dim=1).mean() / asked.norm(dim=1).mean())
@@ -441,19 +453,15 @@ def _directions(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def _least_squares(faces: Faces, geometry: GeometryModel) -> Tensor:
     """(C, 478, 3): the motion of pairs by their action units, the same for left and right."""
-    units, mirror = list(action_units.mirrored()), geometry.mirror
-    weight = torch.from_numpy(faces.pair_chance * len(faces.first)).float()[:, None]
-    gram = torch.zeros(action_units.COUNT, action_units.COUNT)
-    cross = torch.zeros(action_units.COUNT, 3 * LANDMARKS)
-    for part in np.array_split(np.arange(len(faces.first)), max(1, len(faces.first) // 10000)):
-        delta = faces.units[faces.second[part]] - faces.units[faces.first[part]]
-        motion = (faces.shape[faces.second[part]] - faces.shape[faces.first[part]]).flatten(1)
-        gram += (delta * weight[part]).T @ delta
-        cross += (delta * weight[part]).T @ motion
-    shaped = cross.view(-1, LANDMARKS, 3)
-    other = shaped[units][:, mirror] * shaped.new_tensor([-1, 1, 1])
-    both = gram + gram[units][:, units] + 2 * torch.eye(len(gram))
-    return torch.linalg.solve(both, (shaped + other).flatten(1)).view(-1, LANDMARKS, 3)
+    root = np.sqrt(faces.pair_chance * len(faces.first))[:, None]
+    total = Moments.nothing()
+    for part in _parts(np.arange(len(faces.first))):
+        first, second = faces.first[part], faces.second[part]
+        units = (faces.units[second] - faces.units[first]).double().numpy()
+        motion = (faces.shape[second] - faces.shape[first]).flatten(1).double().numpy()
+        total += Moments.of(root[part] * units, root[part] * motion)
+    weight = fit_weight(total, geometry.mirror.numpy(), ridge=2.0)
+    return torch.from_numpy(weight.astype(np.float32)).view(-1, LANDMARKS, 3)
 
 
 def _ridge(asked: Tensor, got: Tensor) -> Tensor:

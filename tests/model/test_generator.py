@@ -37,6 +37,9 @@ class FakeGeometry(nn.Module):
         out[:, 0, 28:36, 28:36] = 1
         return out
 
+    def flow_and_holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
+        return self.flow(landmarks, displacement, size_px), self.holes(landmarks, displacement, size_px)
+
     def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:  # noqa: ARG002
         return torch.full((displacement.shape[0], 2), self.new)
 

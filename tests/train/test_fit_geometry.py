@@ -96,7 +96,7 @@ def make_dataset(weight: np.ndarray, *, people: int = 6, frames: int = 80, noise
 def rows_of(dataset: Dataset) -> Moments:
     total = Moments.nothing()
     for rows in clip_rows(dataset, canonical_face()):
-        total += Moments.of(rows)
+        total += Moments.of(rows.units, rows.motion)
     return total
 
 
@@ -129,7 +129,8 @@ def test_moments_give_what_the_rows_themselves_give(planted: np.ndarray, mirror:
     swapped = (motion.reshape(-1, 478, 3)[:, mirror] * (-1, 1, 1)).reshape(motion.shape)
     x, y = np.concatenate([units, units[:, list(action_units.mirrored())]]), np.concatenate([motion, swapped])
     by_rows = np.linalg.solve(x.T @ x + np.eye(C), x.T @ y)
-    moments = Moments.of(clips[0]) + Moments.of(clips[1]) + Moments.of(clips[2])
+    first, second, third = (Moments.of(rows.units, rows.motion) for rows in clips[:3])
+    moments = first + second + third
     np.testing.assert_allclose(fit_weight(moments, mirror), by_rows, atol=1e-9)
     at = np.array([3, 700, 1200])
     rest = ((motion - units @ by_rows)[:, at] ** 2).sum() / (motion[:, at] ** 2).sum()

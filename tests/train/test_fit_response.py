@@ -19,7 +19,15 @@ from retarget.pipeline.expression import canonical_face
 from retarget.train import fit_response as fitting
 from retarget.train.cli import main
 from retarget.train.dataset import person_marks, trained_people
-from retarget.train.fit_response import Faces, Reader, empty_response, fit_motion, fit_reader, fit_response, scores
+from retarget.train.fit_response import (
+    Faces,
+    Reader,
+    fit_motion,
+    fit_reader,
+    fit_response,
+    initial_response,
+    scores,
+)
 
 C = action_units.COUNT
 JAW = action_units.resolve("AU26")[0]
@@ -78,7 +86,7 @@ def jaw_drop(geometry: GeometryModel, shape: torch.Tensor, *, by: float = 0.5) -
 
 
 def test_it_begins_at_least_squares(faces: Faces, still: GeometryModel) -> None:
-    geometry = joined(still, empty_response(faces, still))
+    geometry = joined(still, initial_response(faces, still))
     drop = jaw_drop(geometry, faces.shape[[0, -1]])
     torch.testing.assert_close(drop[0], drop[1])  # for everybody the same, and what the mean face does
     assert drop[0].item() == pytest.approx(0.15, abs=0.01)
@@ -90,7 +98,7 @@ def test_a_planted_answer_is_found(faces: Faces, reader: Reader, still: Geometry
     narrow, wide = jaw_drop(geometry, faces.shape[[0, -1]]).tolist()
     assert narrow == pytest.approx(0.075, abs=0.03)
     assert wide == pytest.approx(0.225, abs=0.03)
-    flat = joined(still, empty_response(faces, still))
+    flat = joined(still, initial_response(faces, still))
     found, least = (scores(faces, model, reader, count=500) for model in (geometry, flat))
     assert found["pairs_r2"] > least["pairs_r2"] + 0.03
     assert found["reads"] < least["reads"]
@@ -101,7 +109,7 @@ def test_what_is_not_seen_is_made_up_for(
     faces: Faces, reader: Reader, still: GeometryModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "READ_WEIGHT", 30.0)  # what is read counts for more than how far it truly is
-    half = 0.5 * torch.eye(empty_response(faces, still).config.motion_count)
+    half = 0.5 * torch.eye(initial_response(faces, still).config.motion_count)
     drops = [
         jaw_drop(
             joined(still, fit_response(faces, still, reader, perception=seen, steps=200, progress=silent)),
@@ -144,7 +152,7 @@ def test_too_few_faces_are_refused(make_dataset: Callable[..., Any], still: Geom
     dataset = make_dataset(people=2, frames=4, size_px=64)
     faces = Faces.of(dataset, still, fitting.usable_rows(dataset, is_eval=False))
     with pytest.raises(RetargetError, match="too few to find 40 directions"):
-        empty_response(faces, still)
+        initial_response(faces, still)
 
 
 def test_photos_alone_are_refused(make_dataset: Callable[..., Any], still: GeometryModel) -> None:
