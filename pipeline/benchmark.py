@@ -49,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--repeats", type=int, default=3, help="the best of so many is taken, for floors and whole alike"
     )
     parser.add_argument(
+        "--checkpoint", type=Path, help="in place of the package's own; one of the geometry alone has no network"
+    )
+    parser.add_argument(
         "--memory", action="store_true", help="peak memory at 300 and 3000 frames of 1080p instead"
     )
     arguments = parser.parse_args(argv)
@@ -66,12 +69,13 @@ def _speed(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             arguments.driver,
             folder,
             arguments.repeats,
+            RetargetOptions(checkpoint=arguments.checkpoint, overwrite=True, after="loop"),
         )
         for width, height in SIZES
     }
 
 
-def _ratio(clip: Path, driver: Path, folder: Path, repeats: int) -> dict[str, Any]:
+def _ratio(clip: Path, driver: Path, folder: Path, repeats: int, options: RetargetOptions) -> dict[str, Any]:
     floors: dict[str, list[float]] = {"decode": [], "landmarks": [], "encode": []}
     whole: list[float] = []
     stages: dict[str, float] = {}
@@ -81,7 +85,7 @@ def _ratio(clip: Path, driver: Path, folder: Path, repeats: int) -> dict[str, An
         floors["landmarks"].append(_landmark_seconds(clip))
         floors["encode"].append(_encode_seconds(clip, folder / "floor.mp4"))
         start = time.perf_counter()
-        report = retarget_video(clip, driver, folder / "out.mp4", RetargetOptions(overwrite=True, after="loop"))
+        report = retarget_video(clip, driver, folder / "out.mp4", options)
         whole.append(time.perf_counter() - start)
         if whole[-1] == min(whole):
             stages, edited = report.seconds, report.frames_edited
@@ -154,11 +158,21 @@ def _memory(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for count in (300, 3000):
         clip = _stretched(arguments.clip, folder / f"{count}.mp4", 1920, 1080, count)
         program = (
-            "import resource, sys; from retarget.pipeline import RetargetOptions, retarget_video; "
-            "retarget_video(*sys.argv[1:4], RetargetOptions(overwrite=True, after='loop')); "
+            "import pathlib, resource, sys; from retarget.pipeline import RetargetOptions, retarget_video; "
+            "checkpoint = pathlib.Path(sys.argv[4]) if sys.argv[4] else None; "
+            "options = RetargetOptions(checkpoint=checkpoint, overwrite=True, after='loop'); "
+            "retarget_video(*sys.argv[1:4], options); "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
-        command = [sys.executable, "-c", program, str(clip), str(arguments.driver), str(folder / "out.mp4")]
+        command = [
+            sys.executable,
+            "-c",
+            program,
+            str(clip),
+            str(arguments.driver),
+            str(folder / "out.mp4"),
+            str(arguments.checkpoint or ""),
+        ]
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
         peaks[f"peak_mib_{count}_frames"] = round(int(done.stdout.split()[-1]) / 1024, 1)
     ratio = peaks["peak_mib_3000_frames"] / peaks["peak_mib_300_frames"]

@@ -80,6 +80,8 @@ class EvaluateOptions:
             value = getattr(self, name)
             if value is not None and value < least.get(name, 0):
                 raise EvaluationError(f"{name} is {value}; use a whole number from {least.get(name, 0)}")
+        if self.films is not None and not self.clips:
+            raise EvaluationError(f"films is {self.films}, but there are no clips to film; name them with --clips")
         for name in ("pose_degrees", "min_request", "film_seconds"):
             if not getattr(self, name) > 0:
                 raise EvaluationError(f"{name} is {getattr(self, name)}; use a number above 0")
