@@ -12,18 +12,18 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .batch import BatchOptions, BatchResult, JobResult, Run, batch_main, run_batch
 from .cache import DEFAULT_LIMIT_BYTES, default_cache_dir
 from .editorial import Timeline, write_timeline
 from .errors import OptionError, RetargetError
 from .jobs import DEFAULT_NAME, Job, JobSheet, JobSheetError, jobs_from_globs, load_sheet
-from .manifest import job_folder
+from .manifest import is_there, job_folder
 from .options import RetargetOptions
 from .output import write_whole
 from .qc import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json
 from .qc_page import write_qc
+from .sequence import parse_pattern
+from .sheet import value_of
 from .terminal import bars, parser
 
 DESCRIPTION = """\
@@ -158,8 +158,8 @@ def _settings(changes: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise OptionError(f"--set {change!r} is not KEY=VALUE, such as strength=0.8")
         try:
-            out[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            out[key.strip()] = value_of(text)
+        except JobSheetError as error:
             raise OptionError(f"--set {change!r}: the value is no YAML; quote it") from error
     return out
 
@@ -215,7 +215,7 @@ def _quality(item: _Item) -> ClipQuality:
         QcInput(
             name=job.name,
             source=job.source,
-            output=result.output if result.output.exists() else None,
+            output=result.output if is_there(result.output) else None,
             report=_run_report(result.report),
             state=result.state if result.state != "pending" else "failed",
             error=result.error,
@@ -230,7 +230,9 @@ def _quality(item: _Item) -> ClipQuality:
 
 def _kept(path: Path, output: Path) -> ClipQuality | None:
     try:
-        if path.stat().st_mtime_ns < output.stat().st_mtime_ns:
+        pattern = parse_pattern(output)
+        pictures = [output] if pattern is None else list(pattern.files().values())
+        if path.stat().st_mtime_ns < max(picture.stat().st_mtime_ns for picture in pictures):
             return None
         return quality_from_json(path.read_bytes())
     except (OSError, ValueError):

@@ -1061,7 +1061,7 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
     )
     if item.state == "failed":
         return _hopeless(quality, item, "failed", item.error)
-    if item.output is None or not (item.output.exists() or parse_pattern(item.output)):
+    if item.output is None:
         return _hopeless(quality, item, "no_output", "the output does not exist; run the job again")
     try:
         clip = _read(item, progress=progress)

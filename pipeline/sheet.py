@@ -206,6 +206,17 @@ def _timeline_sheet(path: Path) -> Sheet:
     return Sheet(file, path.parent, {"timeline": Cell(str(path), file, Path(), "timeline")}, {}, None, {})
 
 
+def value_of(text: str) -> Any:
+    """A value as it would be read from a sheet: `012`, `no`, `10:00:00:00` and `{AU12: 0.5}` mean the same here.
+
+    Raises:
+        JobSheetError: no YAML.
+    """
+    reader = _YamlSheet(Path("value"), Mistakes())
+    root = reader._compose(text)
+    return None if root is None else reader._value(root)
+
+
 class _YamlSheet:
     """Reads a sheet's nodes, each with its line.
 

@@ -248,9 +248,12 @@ class _Attempt:
         made, output = self._made, self._job.output
         if made is None or not is_there(output):
             return False
-        if signature_of(output) == made.signature:
-            return True
-        current = content_of(output)  # touched or copied back, perhaps the same
+        try:
+            if signature_of(output) == made.signature:
+                return True
+            current = content_of(output)  # touched or copied back, perhaps the same
+        except OSError:  # a sequence with a gap, or what cannot be read
+            return False
         if current.sha256 == made.sha256:
             self._made = current
         return current.sha256 == made.sha256

@@ -6,7 +6,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,67 @@ def test_set_is_what_counts_where_the_sheet_says_nothing(sheet: Path, runs: Runs
     assert main(["batch", str(sheet), *flags]) == 0
     assert [job.options.strength for job in runs.jobs] == [0.25, 0.5], "the second says something"
     assert [dict(job.options.gains) for job in runs.jobs] == [{"AU12": 0.5}] * 2
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "of"),
+    [
+        ("name", "no", lambda job: job.output.name),
+        ("name", "2001-01-01", lambda job: job.output.name),
+        ("name", "'012'", lambda job: job.output.name),
+        ("start", "0:00:00.04", lambda job: job.options.trim_start),
+        ("start", "00:00:00:01", lambda job: job.options.trim_start),
+        ("min_face", "012", lambda job: job.options.min_face_px),
+        ("strength", "1e-1", lambda job: job.options.strength),
+        ("region", "[mouth, AU06]", lambda job: job.options.regions),
+        ("gain", "{AU12: 1e-1}", lambda job: dict(job.options.gains)),
+    ],
+)
+def test_set_means_what_the_sheet_would(
+    key: str, written: str, of: Callable[[Job], Any], plates: Path, runs: Runs, tmp_path: Path
+) -> None:
+    runs.is_dry = True
+    said, left = (plates / f"{tmp_path.name}-{kind}.yaml" for kind in ("said", "left"))
+    rest = f"output_dir: {tmp_path}\njobs: [{{source: actress.mp4, driver: smile.yaml}}]\n"
+    said.write_text(f"{rest}{key}: {written}\n")
+    left.write_text(rest)
+    assert main(["batch", str(said), "--no-report", "-q"]) == 0
+    in_sheet = runs.jobs
+    assert main(["batch", str(left), "--set", f"{key}={written}", "--no-report", "-q"]) == 0
+    assert of(runs.jobs[0]) == of(in_sheet[0])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("media_start=10:00:00:00", "10:00:00:00"), ("start=1:30", "1:30"), ("name=no", "no"), ("name=~", None)],
+)
+def test_set_is_no_yaml_of_old(setting: str, value: str | None) -> None:
+    assert list(batch_cli._settings([setting]).values()) == [value]
+
+
+def test_a_finished_picture_sequence_is_an_output(
+    plates: Path, tmp_path: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    sheet = plates / f"{tmp_path.name}-pictures.yaml"
+    sheet.write_text(
+        f"output_dir: {out}\ndefaults: {{driver: smile.yaml, end: 3f, device: cpu}}\n"
+        "jobs: [{source: actress.mp4, name: plate.%04d.png}]\n"
+    )
+    assert main(["batch", str(sheet), "-q"]) == 0
+    assert len(list(out.glob("plate.*.png"))) == 3
+    (clip,) = [row for row in rows(out) if row["kind"] == "clip"]
+    assert clip["state"] == "done"
+    assert float(clip["frames"]) == 3
+    assert "No output" not in (out / "report.html").read_text(encoding="utf-8")
+    measured: list[str] = []
+    measure = batch_cli.measure_quality
+    monkeypatch.setattr(batch_cli, "measure_quality", lambda q: measured.append(q.state) or measure(q))
+    assert main(["batch", str(sheet), "-q"]) == 0
+    assert measured == [], "what has not changed is not measured again"
+    next(out.glob("plate.*.png")).unlink()
+    assert main(["batch", str(sheet), "-q"]) == 0
+    assert measured == ["done"], "a picture that is missing is made again"
 
 
 def test_flags_reach_the_batch(sheet: Path, runs: Runs, tmp_path: Path) -> None:
