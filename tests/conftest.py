@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,11 @@ from retarget.model.generator import Generator, GeneratorConfig
 from retarget.model.geometry import LEFT_EYE, MOUTH, RIGHT_EYE, GeometryModel
 from retarget.pipeline.expression import canonical_face
 from retarget.pipeline.records import Color, Face, Frame, PixelFormat, VideoInfo
+
+# Under nohup and some CI runners the parent ignores Ctrl-C, and every child would inherit that. A handler of
+# Python's own is not inherited: what a test starts begins with the system's default, as from a shell.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 # The networks here are tiny: a second thread only waits. Commands that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
