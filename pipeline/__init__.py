@@ -10,24 +10,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis import FaceSelection
-    from .clips import load_driver
+    from .drivers.load import load_driver
     from .errors import RetargetError
+    from .faces.analysis import FaceSelection
+    from .faces.table import track_video
+    from .media.video import EncodeOptions
     from .options import RetargetOptions
     from .records import Report
     from .run import retarget_video
-    from .tracking import track_video
-    from .video import EncodeOptions
 
 _HOME = {
-    "EncodeOptions": "video",
-    "FaceSelection": "analysis",
+    "EncodeOptions": "media.video",
+    "FaceSelection": "faces.analysis",
     "Report": "records",
     "RetargetError": "errors",
     "RetargetOptions": "options",
-    "load_driver": "clips",
+    "load_driver": "drivers.load",
     "retarget_video": "run",
-    "track_video": "tracking",
+    "track_video": "faces.table",
 }
 
 

@@ -11,11 +11,11 @@ from typing import TypeGuard, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .analysis import FaceSelection
-from .drivers import After, DriverOptions, Mode, Neutral
+from .drivers.series import After, DriverOptions, Mode, Neutral
+from .edit.plan import PlanOptions
 from .errors import OptionError
-from .plan import PlanOptions
-from .video import EncodeOptions
+from .faces.analysis import FaceSelection
+from .media.video import EncodeOptions
 
 T = TypeVar("T")
 

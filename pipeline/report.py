@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from .analysis import ClipAnalysis
-from .output import write_whole
-from .plan import FacePlan
+from .edit.plan import FacePlan
+from .faces.analysis import ClipAnalysis
+from .files.output import write_whole
+from .media.video import VideoReader
 from .records import Report
-from .video import VideoReader
 
 
 def write_report(report: Report, path: str | Path) -> None:

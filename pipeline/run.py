@@ -25,10 +25,8 @@ from numpy.typing import NDArray
 
 from retarget.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 
-from .analysis import ClipAnalysis, FaceSelection
-from .blend import blend
-from .cache import TrackingCache
-from .clips import (
+from .drivers.curves import CurveDriver
+from .drivers.load import (
     DECODE_AHEAD_FRAMES,
     FaceDrivers,
     analyse_clip,
@@ -36,20 +34,22 @@ from .clips import (
     no_face,
     picture_expression,
 )
-from .clock import Clock
-from .curves import CurveDriver
-from .drivers import Driver
+from .drivers.series import Driver
+from .edit.blend import blend
+from .edit.plan import EditSchedule, FacePlan, PlanOptions, plan_faces
+from .edit.render import FaceEdit, FrameRequest, RenderedFrame, Renderer
 from .errors import NoFaceError, OptionError, VideoReadError
-from .expression import AU_SOURCE
+from .faces.analysis import ClipAnalysis, FaceSelection
+from .faces.cache import TrackingCache
+from .faces.expression import AU_SOURCE
+from .files.output import MADE_FROM, check_not_input
+from .media.pieces import Pieces
+from .media.video import EncodeOptions, VideoReader, VideoWriter, create_video, open_video
 from .options import Progress, RetargetOptions, is_named, no_progress
-from .output import MADE_FROM, check_not_input
-from .pieces import Pieces
-from .plan import EditSchedule, FacePlan, PlanOptions, plan_faces
-from .prefetch import prefetch
 from .records import Frame, Report, VideoInfo
-from .render import FaceEdit, FrameRequest, RenderedFrame, Renderer
 from .report import faded_frames, notes_on, plan_details
-from .video import EncodeOptions, VideoReader, VideoWriter, create_video, open_video
+from .stream.clock import Clock
+from .stream.prefetch import prefetch
 
 RENDER_AHEAD_FRAMES = 2
 BLEND_AHEAD_FRAMES = 2

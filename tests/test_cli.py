@@ -17,16 +17,16 @@ import numpy as np
 import pytest
 
 from retarget.model import action_units
-from retarget.pipeline.cli import main
-from retarget.pipeline.drivers import read_series
-from retarget.pipeline.video import open_video
+from retarget.pipeline.commands.main import main
+from retarget.pipeline.drivers.series import read_series
+from retarget.pipeline.media.video import open_video
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 ACTRESS, SMILE, CURVES = SAMPLES / "actress.mp4", SAMPLES / "smile.mp4", SAMPLES / "smile.yaml"
 
 
 def _run(*arguments: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "retarget.pipeline.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "retarget.pipeline.commands.main", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, **options)  # type: ignore[call-overload]
 
 
@@ -213,7 +213,17 @@ def test_an_existing_output_is_kept(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "retarget.pipeline.cli", "-s", str(ACTRESS), "-d", str(SMILE), "-o", "o.mp4"]
+    command = [
+        sys.executable,
+        "-m",
+        "retarget.pipeline.commands.main",
+        "-s",
+        str(ACTRESS),
+        "-d",
+        str(SMILE),
+        "-o",
+        "o.mp4",
+    ]
     with subprocess.Popen(
         [*command, "--preset", "veryslow"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -230,7 +240,7 @@ def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("after_seconds", [0.3, 1.0])
 def test_interrupting_while_it_starts_is_quiet_too(after_seconds: float, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "retarget.pipeline.entry", "-s", str(ACTRESS), "-d", str(SMILE)]
+    command = [sys.executable, "-m", "retarget.pipeline.commands.entry", "-s", str(ACTRESS), "-d", str(SMILE)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(after_seconds)
         process.send_signal(signal.SIGINT)

@@ -121,7 +121,7 @@ def test_there_is_something_to_check() -> None:
             "from retarget.pipeline import crop",
             "pipeline/blend.py imports its own room by its",
         ),
-        ("train/losses.py", "from retarget.pipeline.crop import chain", "train/losses.py imports pipeline"),
+        ("train/losses.py", "from retarget.pipeline.faces.crop import chain", "train/losses.py imports pipeline"),
         ("train/prepare.py", "import av", "train/prepare.py imports av"),
     ],
 )

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import LEFT_IRIS, RIGHT_IRIS
-from retarget.pipeline.analysis import FaceSelection
-from retarget.pipeline.clips import analyse_clip, no_face
-from retarget.pipeline.clock import Clock
-from retarget.pipeline.expression import head_pose
+from retarget.pipeline.drivers.load import analyse_clip, no_face
+from retarget.pipeline.faces.analysis import FaceSelection
+from retarget.pipeline.faces.expression import head_pose
+from retarget.pipeline.media.video import EncodeOptions, open_video
 from retarget.pipeline.options import Progress, RetargetOptions, no_progress
 from retarget.pipeline.run import retarget_video
-from retarget.pipeline.video import EncodeOptions, open_video
+from retarget.pipeline.stream.clock import Clock
 
 from .metrics import response, second_difference
 from .scores import FilmRecord, FilmScores

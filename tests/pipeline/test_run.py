@@ -11,16 +11,17 @@ import cv2
 import numpy as np
 import pytest
 
-from retarget.pipeline import clips, run
-from retarget.pipeline.clips import analyse_clip, no_face
-from retarget.pipeline.clock import Clock
+from retarget.pipeline import run
+from retarget.pipeline.drivers import load as clips
+from retarget.pipeline.drivers.load import analyse_clip, no_face
+from retarget.pipeline.edit.render import FrameRequest, RenderedFrame
 from retarget.pipeline.errors import NoFaceError, OptionError, VideoOpenError, VideoReadError, VideoWriteError
+from retarget.pipeline.media.video import EncodeOptions, create_video, open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Frame, Report, TrackedFrame
-from retarget.pipeline.render import FrameRequest, RenderedFrame
 from retarget.pipeline.report import write_report
 from retarget.pipeline.run import retarget_video
-from retarget.pipeline.video import EncodeOptions, create_video, open_video
+from retarget.pipeline.stream.clock import Clock
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import pytest
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.geometry import MOUTH, GeometryModel
-from retarget.pipeline.crop import alignment, apply, crop_matrix
-from retarget.pipeline.expression import canonical_face
+from retarget.pipeline.faces.crop import alignment, apply, crop_matrix
+from retarget.pipeline.faces.expression import canonical_face
 from retarget.train.dataset import Dataset, open_dataset, save_dataset
 
 JAW = action_units.resolve("AU26")[0]

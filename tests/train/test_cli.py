@@ -93,7 +93,14 @@ def test_a_trained_checkpoint_does_the_main_job(trained: Path, tmp_path: Path) -
     job = ["--source", SAMPLES / "actress.mp4", "--driver", SAMPLES / "smile.yaml", "--trim-end", 0.3]
     report = tmp_path / "run.json"
     done = run(
-        *job, "--checkpoint", slim, "-o", tmp_path / "out.mp4", "--report", report, module="retarget.pipeline.cli"
+        *job,
+        "--checkpoint",
+        slim,
+        "-o",
+        tmp_path / "out.mp4",
+        "--report",
+        report,
+        module="retarget.pipeline.commands.main",
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(report.read_text())["frames_edited"] > 0

@@ -15,8 +15,8 @@ from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import GeometryModel
-from retarget.pipeline.expression import canonical_face, head_pose
-from retarget.pipeline.track import mesh_triangles
+from retarget.pipeline.faces.expression import canonical_face, head_pose
+from retarget.pipeline.faces.track import mesh_triangles
 from retarget.train.dataset import Dataset
 from retarget.train.fit_geometry import (
     GROUPS,

@@ -1,0 +1,1 @@
+"""Many clips, unattended: sheets of jobs, workers, the manifest, what survives a crash."""

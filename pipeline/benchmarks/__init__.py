@@ -1,0 +1,1 @@
+"""What the pipeline costs, measured and printed as JSON."""

@@ -1,0 +1,256 @@
+"""`retarget batch`: what is to be done, doing it, and the report in the morning."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ..batch.batch import BatchOptions, BatchResult, JobResult, Run, batch_main, run_batch
+from ..batch.jobs import DEFAULT_NAME, Job, JobSheet, JobSheetError, jobs_from_globs, load_sheet
+from ..batch.manifest import is_there, job_folder
+from ..batch.sheet import value_of
+from ..editorial.timeline import Timeline, write_timeline
+from ..errors import OptionError, RetargetError
+from ..faces.cache import DEFAULT_LIMIT_BYTES, default_cache_dir
+from ..files.output import write_whole
+from ..files.sequence import parse_pattern
+from ..options import RetargetOptions
+from ..review.quality import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json
+from ..review.report_page import write_qc
+from .terminal import bars, parser
+
+DESCRIPTION = """\
+Many clips, unattended: what is missing or changed is done, one failure does not stop the rest.
+
+  retarget batch jobs.yaml                                   a sheet of jobs (samples/batch.yaml explains itself)
+  retarget batch shots.csv --output-dir out                  the same as a table
+  retarget batch cut.edl --set driver=smile.yaml --set media=plates/   a job a shot (also .otio, -Scenes.csv)
+  retarget batch --source 'plates/**/*.mov' --driver smile.yaml --output-dir out
+
+Running it again does only what is missing, changed or, with --retry-failed, failed. The output folder then has
+report.html and report.csv (worst first) and batch.otio (outputs with markers for what needs a look).
+"""
+
+QUALITY_FILE = "quality.json"
+GIBIBYTE = 2**30
+
+
+def batch_command(
+    argv: Sequence[str],
+    *,
+    add_option_flags: Callable[[argparse.ArgumentParser], None],
+    options_of: Callable[[argparse.Namespace], RetargetOptions],
+) -> int:
+    """Runs `retarget batch` and returns the exit status: 0, 1 if a job failed, 2, or 130.
+
+    The main job's own flags come from the command line's module, so that they are the same.
+    """
+    flags = _flags(add_option_flags)
+    arguments = flags.parse_args(argv)
+    try:
+        sheet = _sheet(arguments, options_of)
+    except JobSheetError as error:
+        for mistake in error.mistakes:
+            print(f"retarget: {mistake}", file=sys.stderr)
+        return error.exit_code
+    for note in sheet.notes:
+        print(f"note: {note}", file=sys.stderr)
+    options = BatchOptions(
+        output_dir=sheet.output_dir,
+        workers=arguments.jobs,
+        halt_on_error=arguments.halt_on_error,
+        retry_failed=arguments.retry_failed,
+        cache_dir=arguments.cache_dir,
+        cache_limit_bytes=round(arguments.cache_limit * GIBIBYTE),
+        use_cache=not arguments.no_cache,
+        devices=tuple(arguments.devices.split(",")) if arguments.devices else (),
+        chunk_seconds=arguments.chunk_seconds,
+    )
+    result = batch_main(sheet.jobs, options, quiet=arguments.quiet, run=_runner(arguments))
+    if not result.interrupted and not arguments.no_report:
+        _report(sheet, result, arguments)
+    return result.exit_code
+
+
+def _flags(add_option_flags: Callable[[argparse.ArgumentParser], None]) -> argparse.ArgumentParser:
+    flags = parser("retarget batch", DESCRIPTION)
+    what = flags.add_argument_group("what")
+    what.add_argument(
+        "sheet", type=Path, nargs="?", metavar="JOBS",
+        help="sheet (.yaml, .csv), timeline (.edl, .otio) or PySceneDetect's scene list (-Scenes.csv)",
+    )  # fmt: skip
+    what.add_argument("-s", "--source", action="append", default=[], metavar="GLOB", help="instead: a job a file")
+    what.add_argument("-d", "--driver", "--driving", type=Path, dest="driver", help="for all of those")
+    what.add_argument(
+        "-o", "--output-dir", type=Path, metavar="FOLDER", help="default: as the sheet says, or beside"
+    )
+    what.add_argument(
+        "--name", default=DEFAULT_NAME, metavar="PATTERN",
+        help="of the outputs of --source: {index}, {source_name}, {driver_name}, {ext} (default %(default)s)",
+    )  # fmt: skip
+    what.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="for a sheet or timeline: what counts where it says nothing: strength=0.8, driver=smile.yaml",
+    )  # fmt: skip
+    how = flags.add_argument_group("how")
+    how.add_argument(
+        "-j", "--jobs", type=int, default=BatchOptions.workers, metavar="N",
+        help="clips at a time (default %(default)s)",
+    )  # fmt: skip
+    how.add_argument("--halt-on-error", action="store_true", help="start nothing more after a failure")
+    how.add_argument("--retry-failed", action="store_true", help="also what failed before and has not changed")
+    how.add_argument("--devices", metavar="D,D", help="handed out to the workers in turn: cuda:0,cuda:1")
+    how.add_argument("--no-cache", action="store_true", help="track every clip anew")
+    how.add_argument(
+        "--cache-dir", type=Path, metavar="FOLDER", help=f"of tracking results (default {default_cache_dir()})"
+    )
+    limit = DEFAULT_LIMIT_BYTES / GIBIBYTE
+    how.add_argument(
+        "--cache-limit", type=float, default=limit, metavar="GIB", help="its size (default %(default)g)"
+    )
+    how.add_argument(
+        "--chunk-seconds", type=float, default=BatchOptions.chunk_seconds, metavar="S",
+        help="longer clips are encoded in pieces of this length, and after a crash the last whole one is gone on "
+        "from; 0 is never (default %(default)g)",
+    )  # fmt: skip
+    how.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, HOST:6379 (retarget[ray])")
+    how.add_argument("--ray-cpus", type=float, default=1, metavar="N", help="a job needs (default %(default)s)")
+    how.add_argument("--ray-gpus", type=float, default=0, metavar="N", help="a job needs (default %(default)s)")
+    how.add_argument("--no-report", action="store_true", help="no report.html, report.csv, batch.otio")
+    add_option_flags(flags)
+    return flags
+
+
+def _sheet(arguments: argparse.Namespace, options_of: Callable[[argparse.Namespace], RetargetOptions]) -> JobSheet:
+    if (arguments.sheet is None) == (not arguments.source):
+        raise OptionError("name either a sheet of jobs or --source; see retarget batch --help")
+    if arguments.sheet is not None:
+        if arguments.driver is not None:
+            raise OptionError("a sheet names its drivers itself; use --set driver=FILE for those it leaves open")
+        return load_sheet(arguments.sheet, output_dir=arguments.output_dir, defaults=_settings(arguments.set))
+    if arguments.set:
+        raise OptionError("--set is for sheets; with --source use the flags themselves, such as --strength")
+    if arguments.driver is None or arguments.output_dir is None:
+        raise OptionError("--source needs --driver and --output-dir")
+    patterns = list(arguments.source)
+    arguments.source = Path(patterns[0])  # times count at its rate, where that matters
+    jobs = jobs_from_globs(
+        patterns,
+        arguments.driver,
+        output_dir=arguments.output_dir,
+        pattern=arguments.name,
+        options=options_of(arguments),
+    )
+    return JobSheet(jobs=jobs, output_dir=arguments.output_dir.absolute(), timeline=None)
+
+
+def _settings(changes: Sequence[str]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals:
+            raise OptionError(f"--set {change!r} is not KEY=VALUE, such as strength=0.8")
+        try:
+            out[key.strip()] = value_of(text)
+        except JobSheetError as error:
+            raise OptionError(f"--set {change!r}: the value is no YAML; quote it") from error
+    return out
+
+
+def _runner(arguments: argparse.Namespace) -> Run:
+    if arguments.ray is None:
+        return run_batch
+    from ..batch.cluster import run_on_ray
+
+    return functools.partial(
+        run_on_ray, address=arguments.ray, num_cpus=arguments.ray_cpus, num_gpus=arguments.ray_gpus
+    )
+
+
+# The report --------------------------------------------------------------------------------------------
+
+
+def _report(sheet: JobSheet, result: BatchResult, arguments: argparse.Namespace) -> None:
+    done = [job for job in result.jobs if job.state != "pending"]
+    jobs = {job.index: job for job in sheet.jobs}
+    progress = bars(quiet=arguments.quiet, unit="clip")
+    items = [(jobs[job.index], job, sheet.output_dir) for job in done]
+    found = list(progress(_qualities(items, arguments.jobs), "report", len(items)))
+    title = arguments.sheet.name if arguments.sheet else f"{len(done)} clips, {arguments.driver.name}"
+    write_qc(sheet.output_dir, found, title=title)
+    timeline = sheet.output_dir / "batch.otio"
+    _write_timeline(timeline, items, found, sheet.timeline)
+    if not arguments.quiet:
+        flagged = sum(bool(quality.flags) for quality in found)
+        print(f"{sheet.output_dir / 'report.html'}: {flagged} of {len(found)} clips have something to look at")
+
+
+_Item = tuple[Job, JobResult, Path]
+
+
+def _qualities(items: Sequence[_Item], workers: int) -> Iterator[ClipQuality]:
+    """In the order of the items; measured on as many processes as the jobs ran on."""
+    if min(workers, len(items)) < 2:
+        yield from map(_quality, items)
+        return
+    spawn = multiprocessing.get_context("spawn")  # forking would copy the threads of torch and mediapipe
+    with ProcessPoolExecutor(min(workers, len(items)), mp_context=spawn) as pool:
+        yield from pool.map(_quality, items)
+
+
+def _quality(item: _Item) -> ClipQuality:
+    """What is kept from an earlier report, if the clip is as it was, or measured now."""
+    job, result, output_dir = item
+    kept = job_folder(output_dir, job.name) / QUALITY_FILE
+    if result.state == "skipped" and (quality := _kept(kept, result.output)) is not None:
+        return quality
+    quality = measure_quality(
+        QcInput(
+            name=job.name,
+            source=job.source,
+            output=result.output if is_there(result.output) else None,
+            report=_run_report(result.report),
+            state=result.state if result.state != "pending" else "failed",
+            error=result.error,
+            seconds=result.seconds,
+            options=job.options,
+        )
+    )
+    if result.state != "failed":
+        write_whole(kept, quality.to_json())
+    return quality
+
+
+def _kept(path: Path, output: Path) -> ClipQuality | None:
+    try:
+        pattern = parse_pattern(output)
+        pictures = [output] if pattern is None else list(pattern.files().values())
+        if path.stat().st_mtime_ns < max(picture.stat().st_mtime_ns for picture in pictures):
+            return None
+        return quality_from_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _run_report(path: Path | None) -> Mapping[str, Any] | None:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path else None
+    except (OSError, ValueError):
+        return None
+
+
+def _write_timeline(
+    path: Path, items: Sequence[_Item], found: Sequence[ClipQuality], base: Timeline | None
+) -> None:
+    marked = [(job, markers_of(quality)) for (job, _, _), quality in zip(items, found, strict=True)]
+    try:
+        write_timeline(path, marked, base)
+    except RetargetError as error:  # the clips are done; a timeline that cannot be made is no failure of theirs
+        print(f"note: no timeline was written: {error}", file=sys.stderr)

@@ -1,0 +1,119 @@
+"""What both command lines share: one-line errors, exit codes, a quiet stderr, progress bars."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from ..errors import RetargetError
+from ..options import Progress, no_progress
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser(prog: str, description: str, epilog: str | None = None) -> Parser:
+    """A parser whose description keeps its line breaks and whose flags are never abbreviated."""
+    return Parser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def run_command(
+    prog: str, command: Callable[[], int], *, interrupted: str = "nothing half-written is left"
+) -> int:
+    """The command's exit status, with every error in one line on stderr.
+
+    SIGTERM unwinds, so that half-written files go.
+    """
+    signal.signal(signal.SIGTERM, _on_terminate)
+    with own_stderr():
+        try:
+            return _unwound(command)
+        except RetargetError as error:
+            return fail(prog, str(error), error.exit_code)
+        except OSError as error:
+            return fail(prog, f"{error.filename or 'the system'}: {error.strerror or error}", 1)
+        except MemoryError:
+            return fail(prog, "out of memory; use a smaller batch", 1)
+        except KeyboardInterrupt:
+            return fail(prog, f"interrupted; {interrupted}", 130)
+
+
+def _unwound(command: Callable[[], int]) -> int:
+    """The command's exit status. An error that comes up while Ctrl-C or SIGTERM unwinds hides neither."""
+    try:
+        return command()
+    except Exception as error:
+        reason: BaseException | None = error
+        while reason is not None and not isinstance(reason, KeyboardInterrupt | SystemExit):
+            reason = reason.__context__
+        if reason is None:
+            raise
+        raise reason from None
+
+
+def fail(prog: str, message: str, status: int) -> int:
+    """Prints the message in one line and returns the status."""
+    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+def bars(*, quiet: bool, unit: str = "frame") -> Progress[Any]:
+    """Progress bars on a terminal; nothing when quiet or elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        return no_progress
+
+    def show(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:
+        return tqdm(items, desc=f"{label:>8}", total=total or None, unit=unit, leave=False, dynamic_ncols=True)
+
+    return show
+
+
+@contextlib.contextmanager
+def own_stderr() -> Iterator[None]:
+    """Keeps the terminal to ourselves: mediapipe writes warnings to file descriptor 2 that nothing turns off.
+
+    Python's stderr moves to a copy of it; native crashes still report there.
+    """
+    try:
+        is_real = sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):  # no stderr, or one that a caller put in its place
+        is_real = False
+    if not is_real:
+        yield
+        return
+    original = sys.stderr
+    original.flush()
+    saved = os.dup(2)
+    with open(saved, "w", buffering=1, errors="backslashreplace", encoding=original.encoding) as ours:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        sys.stderr = ours
+        faulthandler.enable(ours)
+        try:
+            yield
+        finally:
+            faulthandler.disable()
+            sys.stderr = original
+            os.dup2(saved, 2)
+
+
+def _on_terminate(signum: int, frame: object) -> NoReturn:  # noqa: ARG001 - the signal module's signature
+    raise SystemExit(128 + signum)

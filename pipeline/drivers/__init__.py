@@ -1,0 +1,1 @@
+"""What a face shall express: curves, captures and clips as action units over seconds."""

@@ -1,0 +1,176 @@
+"""The edit put back into the plate, in the plate's own planes and at its own resolution.
+
+Pixels are moved by warping each native plane, so skin keeps its grain and nothing outside the moved region is
+ever converted or resampled. What the network paints is added as a difference to the moved pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..faces.crop import chain
+from ..media.color import conversion
+from ..records import Box, Color, Frame, VideoInfo
+from .render import FaceEdit
+
+MOTION_FLOOR_PX = 0.02
+"""Crop pixels of motion below which a pixel counts as unmoved."""
+
+RESIDUAL_FLOOR = 0.5 / 255
+
+JUMP_PX = 2.0
+"""Crop pixels of motion between neighbours from which the motion is torn there and not steep."""
+
+BORDER_FRACTION = 0.04
+"""Width of the rim of the crop over which an edit fades out, relative to its side."""
+
+_Affine = NDArray[np.float64]
+_Sources = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""x and y, (h, w) each, of where every pixel of a part comes from, in the plane's pixels."""
+
+
+def blend(frame: Frame, edits: Sequence[FaceEdit], info: VideoInfo) -> Frame:
+    """The frame with the edits applied; the very same frame where they change nothing."""
+    for edit in edits:
+        frame = _apply(frame, _faded(edit), info)
+    return frame
+
+
+def edited_box(edit: FaceEdit, info: VideoInfo) -> Box:
+    """The rectangle of coded pixels an edit may touch, aligned to chroma; empty if there is none."""
+    fields = [(field, MOTION_FLOOR_PX) for field in cv2.split(edit.flow)]
+    if edit.residual is not None:
+        fields += [(field, RESIDUAL_FLOOR) for field in cv2.split(edit.residual)]
+    changed = np.logical_or.reduce([np.abs(field) > floor for field, floor in fields])
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    if len(rows) == 0:
+        return Box(0, 0, 0, 0)
+    low, high = (columns[0] - 1, rows[0] - 1), (columns[-1] + 2, rows[-1] + 2)
+    corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])], np.float64)
+    coded_from_crop = cv2.invertAffineTransform(chain(edit.crop_from_display, info.display_from_coded))
+    placed = corners @ coded_from_crop[:, :2].T + coded_from_crop[:, 2]
+    left, top = np.floor(placed.min(0)).astype(int)
+    right, bottom = np.ceil(placed.max(0)).astype(int)
+    pixel_format = info.pixel_format
+    step_x, step_y = 1 << pixel_format.chroma_shift_x, 1 << pixel_format.chroma_shift_y
+    box = Box(int(left), int(top), int(right), int(bottom)).aligned(step_x, step_y)
+    return box.clipped(info.width, info.height)
+
+
+def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
+    box = edited_box(edit, info)
+    if box.is_empty:
+        return frame
+    crop_from_coded = chain(edit.crop_from_display, info.display_from_coded)
+    residual = None if edit.residual is None else _residual_planes(edit.residual, frame, info.color)
+    pixel_format, planes = frame.pixel_format, list(frame.planes)
+    is_torn = _has_jumps(edit.flow)
+    maps: dict[tuple[int, int], tuple[Box, _Affine, _Sources]] = {}
+    for i in range(pixel_format.color_plane_count):
+        shift = pixel_format.plane_shift(i)
+        if shift not in maps:  # both chroma planes move alike
+            maps[shift] = _motion(edit.flow, box, crop_from_coded, shift, is_torn=is_torn)
+        part, crop_from_plane, sources = maps[shift]
+        # Subsampled chroma has no detail that a cubic would save.
+        moved = _moved(planes[i], sources, pixel_format.depth_bits, is_fine=shift == (0, 0))
+        if residual is not None:
+            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), pixel_format.depth_bits)
+        planes[i] = planes[i].copy()
+        planes[i][part.top : part.bottom, part.left : part.right] = moved
+    return frame.with_planes(planes)
+
+
+def _motion(
+    flow: NDArray[np.float32], box: Box, crop_from_coded: _Affine, shift: tuple[int, int], *, is_torn: bool
+) -> tuple[Box, _Affine, _Sources]:
+    """For planes subsampled by `shift`: their part in the box, their affine map to the crop, and the sources of
+    the part's pixels."""
+    part = box.scaled_down(*shift)
+    crop_from_plane = crop_from_coded.copy()
+    crop_from_plane[:, 0] *= 1 << shift[0]
+    crop_from_plane[:, 1] *= 1 << shift[1]
+    # A displacement only turns and scales; the offset of the affine map does not touch it.
+    plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
+    # One by one: cv2 warps two single fields in less time than one of two channels.
+    look_up = _across_jumps if is_torn else _on_part
+    x, y = (look_up(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
+    x += np.arange(part.left, part.right, dtype=np.float32)[None, :]
+    y += np.arange(part.top, part.bottom, dtype=np.float32)[:, None]
+    return part, crop_from_plane, (x, y)
+
+
+def _across_jumps(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) -> NDArray[np.float32]:
+    """A component of the motion at each pixel of a part: smooth, but torn where the crop's is.
+
+    Where lips or lids shut, neighbouring pixels come from either side of the opening; half way between the two
+    lies what it held, teeth or eyeball, as a bright dotted line.
+    """
+    smooth = _on_part(field, part, crop_from_plane)
+    torn = _on_part(field, part, crop_from_plane, interpolation=cv2.INTER_NEAREST)
+    jump = JUMP_PX / float(np.sqrt(abs(np.linalg.det(crop_from_plane[:, :2]))))
+    return np.where(np.abs(smooth - torn) > jump / 4, torn, smooth)
+
+
+def _has_jumps(flow: NDArray[np.float32]) -> bool:
+    steps = (cv2.absdiff(flow[1:], flow[:-1]), cv2.absdiff(flow[:, 1:], flow[:, :-1]))
+    return max(float(step.max()) for step in steps) > JUMP_PX
+
+
+def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
+    """What a part of the plane shows after the motion."""
+    interpolation = cv2.INTER_CUBIC if is_fine else cv2.INTER_LINEAR
+    moved = cv2.remap(plane, *sources, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    if depth_bits in (8, 16):
+        return moved
+    # A cubic overshoots at edges; cv2 stops at what the type holds, which 10 bits in uint16 do not fill.
+    return np.minimum(moved, moved.dtype.type(2**depth_bits - 1))
+
+
+def _on_part(
+    field: NDArray[np.float32], part: Box, crop_from_plane: _Affine, *, interpolation: int = cv2.INTER_LINEAR
+) -> NDArray[np.float32]:
+    """A crop-sized field (S, S[, k]) looked up at each pixel of a part of a plane; 0 beyond the crop."""
+    matrix = crop_from_plane.copy()
+    matrix[:, 2] += matrix[:, :2] @ (part.left + 0.5, part.top + 0.5) - 0.5  # cv2 counts centres as whole numbers
+    return cv2.warpAffine(
+        field,
+        matrix,
+        (part.width, part.height),
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+
+
+def _residual_planes(residual: NDArray[np.float32], frame: Frame, color: Color) -> list[NDArray[np.float32]]:
+    """An RGB difference (S, S, 3) as a difference in each colour plane's own units."""
+    from_rgb = conversion(color, frame.pixel_format).from_rgb[:, :3]
+    planes = cv2.transform(np.ascontiguousarray(residual), np.ascontiguousarray(from_rgb))
+    return list(cv2.split(planes))
+
+
+def _added(moved: NDArray[Any], difference: NDArray[np.float32], depth_bits: int) -> NDArray[Any]:
+    total = np.rint(moved.astype(np.float32) + difference)
+    return np.clip(total, 0, 2**depth_bits - 1).astype(moved.dtype)
+
+
+def _faded(edit: FaceEdit) -> FaceEdit:
+    """The edit, gone at the rim of its crop, so that a crop cut off by motion shows no edge."""
+    weight = _rim_weight(edit.flow.shape[0])
+    residual = None if edit.residual is None else edit.residual * weight
+    return FaceEdit(edit.crop_from_display, edit.flow * weight, residual)
+
+
+@cache
+def _rim_weight(size: int) -> NDArray[np.float32]:
+    """(S, S, 1) float32: 1 inside, falling to 0 at the rim."""
+    rim = max(2.0, BORDER_FRACTION * size)
+    inward = np.minimum(np.arange(size), np.arange(size)[::-1]) / rim
+    ramp = np.clip(inward, 0, 1).astype(np.float32)
+    return (ramp[:, None] * ramp[None, :])[..., None]

@@ -1,0 +1,206 @@
+"""Crops through the generator, in batches. The only user of torch in the pipeline."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retarget.model.checkpoint import Checkpoint
+from retarget.model.crop_spec import CropSpec
+from retarget.model.device import device_named
+from retarget.model.generator import compose
+from retarget.model.images import to_model, warp
+
+from ..errors import OptionError
+from ..faces.crop import chain
+from ..media.color import sample_rgb
+from ..records import Frame, VideoInfo
+
+MOST_THREADS = 8
+"""More would hold more memory and bring little: each frame has to pass through stages that have one thread."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRequest:
+    """What is asked for one face in one frame."""
+
+    crop_from_display: NDArray[np.float64]
+    """(2, 3) similarity."""
+    landmarks: NDArray[np.float32]
+    """(478, 3) in crop pixels."""
+    delta_au: NDArray[np.float32]
+    """(C,) relative action units."""
+    source_au: NDArray[np.float32]
+    """(C,) what the face expresses by itself; of use to networks that take the target and not the change."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceEdit:
+    """The generator's answer, at the resolution of the crop."""
+
+    crop_from_display: NDArray[np.float64]
+    """(2, 3) similarity."""
+    flow: NDArray[np.float32]
+    """(S, S, 2) backward flow in crop pixels (x, y)."""
+    residual: NDArray[np.float32] | None
+    """(S, S, 3) RGB in units of full range, added to the moved plate: `compose - warp`, so that the plate's own
+    detail stays under whatever is painted. None where nothing is painted."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRequest:
+    """A frame and what is asked of its faces."""
+
+    frame: Frame
+    faces: Sequence[FaceRequest]
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedFrame:
+    """A frame, still as it was, and the edits to blend into it."""
+
+    frame: Frame
+    edits: Sequence[FaceEdit]
+
+
+class Renderer:
+    """A generator on a device, fed with batches of crops."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        info: VideoInfo,
+        *,
+        device: str = "auto",
+        batch: int = 0,
+        cores: int | None = None,
+    ) -> None:
+        """`device`: "auto", "cpu", "cuda", "cuda:1", "mps". `batch`: faces a pass; 0 is by the device. `cores`:
+        the share of the machine; None is all that the process may use.
+
+        Raises:
+            OptionError: no such device, or a negative batch.
+        """
+        if batch < 0:
+            raise OptionError(f"batch {batch} makes no sense; use 1 or more, or 0 to let the device decide")
+        self.device = device_named(device, error=OptionError)
+        self.crop: CropSpec = checkpoint.crop
+        self._info = info
+        self._editor = checkpoint.build_editor().to(self.device)
+        self.paints = self._editor.paints
+        """Whether there is a network, or the plate's pixels are only moved."""
+        on_cpu = self.device.type == "cpu"
+        self.batch = batch or (4 if on_cpu else 16)
+        self.threads = min(cores or usable_cores(), MOST_THREADS) if on_cpu else 1
+        """Batches that are worked on at once."""
+
+    def for_video(self, info: VideoInfo) -> Renderer:
+        """The same network, already on its device, for the frames of another video."""
+        other = copy.copy(self)
+        other._info = info
+        return other
+
+    def render(self, requests: Iterable[FrameRequest]) -> Iterator[RenderedFrame]:
+        """Frames in their order with the edits of their faces. Holds at most `threads * batch` frames.
+
+        The edits do not depend on the number of threads, to the bit: what shares a batch is settled before, and
+        each thread has torch on one core. Closing this iterator waits for the batches that are worked on.
+        """
+        at_work: deque[tuple[Sequence[FrameRequest], Future[list[FaceEdit]] | None]] = deque()
+        with ThreadPoolExecutor(self.threads, "render", _take_one_core) as pool:
+            for group in self._groups(requests):
+                has_faces = any(request.faces for request in group)
+                at_work.append((group, pool.submit(self._edits, group) if has_faces else None))
+                # Where there is nothing to wait for, nothing is held back.
+                while at_work and (len(at_work) == self.threads or at_work[0][1] is None):
+                    yield from _rendered(*at_work.popleft())
+            while at_work:
+                yield from _rendered(*at_work.popleft())
+
+    def _groups(self, requests: Iterable[FrameRequest]) -> Iterator[Sequence[FrameRequest]]:
+        """What is rendered together: at most `batch` frames, with at least as many faces if there are."""
+        waiting: list[FrameRequest] = []
+        faces = 0
+        for request in requests:
+            waiting.append(request)
+            faces += len(request.faces)
+            if faces == 0 or faces >= self.batch or len(waiting) >= self.batch:
+                yield waiting
+                waiting, faces = [], 0
+        if waiting:
+            yield waiting
+
+    def _edits(self, requests: Sequence[FrameRequest]) -> list[FaceEdit]:
+        """Of all their faces, in order."""
+        pairs = [(request.frame, face) for request in requests for face in request.faces]
+        return [edit for together in self._passes(pairs) for edit in self._forward(together)]
+
+    def _passes(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> Iterator[Sequence[tuple[Frame, FaceRequest]]]:
+        """What goes through the network in one call. On a CPU each face by itself: oneDNN picks its sums by shape,
+        so that a face would come out a bit otherwise in other company (and four together save a twentieth)."""
+        step = 1 if self.device.type == "cpu" else self.batch
+        return (pairs[start : start + step] for start in range(0, len(pairs), step))
+
+    @torch.inference_mode()
+    def _forward(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> list[FaceEdit]:
+        source, delta, landmarks = (
+            torch.from_numpy(np.stack(arrays)).to(self.device)
+            for arrays in zip(*((f.source_au, f.delta_au, f.landmarks) for _, f in pairs), strict=True)
+        )
+        image = self._crops(pairs)
+        edit = self._editor(image, source, delta, landmarks)
+        flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
+        if not self.paints:
+            return [FaceEdit(face.crop_from_display, flows[i], None) for i, (_, face) in enumerate(pairs)]
+        painted = (compose(image, edit) - warp(image, edit.flow)) / 2  # the model's range is [-1, 1]
+        residuals = painted.permute(0, 2, 3, 1).float().cpu().numpy()
+        return [FaceEdit(face.crop_from_display, flows[i], residuals[i]) for i, (_, face) in enumerate(pairs)]
+
+    def _crops(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> torch.Tensor:
+        """(B, 3, S, S) in [-1, 1]; left empty for a network that does not look."""
+        size, info = self.crop.size_px, self._info
+        if not self.paints:
+            return torch.empty(len(pairs), 3, size, size, device=self.device)
+        crops = [
+            sample_rgb(frame, info.color, chain(face.crop_from_display, info.display_from_coded), (size, size))
+            for frame, face in pairs
+        ]
+        return to_model(np.stack(crops)).to(self.device)
+
+
+def _rendered(requests: Sequence[FrameRequest], edits: Future[list[FaceEdit]] | None) -> Iterator[RenderedFrame]:
+    ready = iter(edits.result() if edits else ())
+    for request in requests:
+        yield RenderedFrame(request.frame, [next(ready) for _ in request.faces])
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_taking = threading.Lock()
+
+
+def _take_one_core() -> None:
+    """torch on one core in this thread: sums come out a bit otherwise with every number of cores, and a film must
+    not depend on the machine it was made on.
+
+    It has to be said in each thread: oneDNN does not see what was set in another. And what is set in one is also
+    what new ones begin with, so a further one, which ends at once, puts that back.
+    """
+    with _taking:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        restoring = threading.Thread(target=torch.set_num_threads, args=(before,))
+        restoring.start()
+        restoring.join()

@@ -1,0 +1,108 @@
+"""Expression over time: smooth it, and turn it into relative action units (paper Eq. 1, 2).
+
+    v_rel(t) = strength * gain * weight(t) * (value(t) - own(t))     where the driver replaces
+    v_rel(t) = strength * gain * weight(t) * value(t)                where it adds
+
+`own` is the performance measured from its own neutral, `value` the driver's from its own: what transfers is the
+departure from rest, never another person's resting face.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import savgol_filter
+
+from ..records import Target
+
+Series = NDArray[np.float64]
+
+MAX_INTENSITY = 1.25
+"""What the edited expression may reach: a quarter beyond FACS's maximum, as in the paper's figures."""
+
+YAW_FADE_DEGREES = (35.0, 55.0)
+PITCH_FADE_DEGREES = (25.0, 45.0)
+"""(full effect up to, none beyond): outside, half of the face is hidden and a warp tears it."""
+
+CONFIDENCE_FADE = (0.5, 0.1)
+
+
+def smooth(values: NDArray[np.floating], seconds: Series, *, window_seconds: float) -> Series:
+    """(n, k) float64: zero-phase Savitzky-Golay smoothing (quadratic) over a window, along the first axis.
+
+    Works within unbroken runs only (a run ends where a step is over 2.5 times the usual one). The window is
+    the odd number of samples nearest to `window_seconds`; below 5 samples a quadratic passes through them
+    all, so nothing changes. Peaks as short as the window keep most of their height: blinks survive.
+    """
+    out = np.array(values, np.float64)
+    if len(out) < 5 or window_seconds <= 0:
+        return out
+    step = float(np.median(np.diff(seconds)))
+    # Half way between two odd numbers it is the smaller, whichever way the division rounds (30 fps, 0.2 s).
+    window = 2 * math.ceil(window_seconds / max(step, 1e-9) / 2 - 1 - 1e-3) + 1
+    for start, stop in runs(seconds, step):
+        length = min(window, (stop - start - 1) // 2 * 2 + 1)
+        if length >= 5:
+            out[start:stop] = savgol_filter(out[start:stop], length, 2, axis=0, mode="interp")
+    return out
+
+
+def runs(seconds: Series, step: float) -> list[tuple[int, int]]:
+    """(start, stop) index ranges without a gap."""
+    breaks = np.flatnonzero(np.diff(seconds) > 2.5 * step) + 1
+    edges = [0, *breaks.tolist(), len(seconds)]
+    return list(itertools.pairwise(edges))
+
+
+def relative(
+    own: NDArray[np.floating],
+    neutral: NDArray[np.floating],
+    target: Target,
+    *,
+    gain: NDArray[np.floating],
+) -> NDArray[np.float32]:
+    """(n, C) float32 relative action units in [-1.25, 1.25].
+
+    Args:
+        own: (n, C) the performance's absolute action units; neutral: (C,) its resting ones.
+        gain: (C,) or (n, C) strength times per-unit gain times fade.
+
+    The edited expression `own + v_rel` is kept within [0, 1.25]: a smile that is not there cannot be taken
+    away.
+    """
+    value = target.values.astype(np.float64)
+    change = np.where(target.additive, value, value - (own - neutral))
+    wanted = own + gain * target.weight * change
+    return np.asarray(np.clip(wanted, np.minimum(own, 0), MAX_INTENSITY) - own, np.float32)
+
+
+def envelope(yaw_degrees: Series, pitch_degrees: Series, confidence: Series) -> Series:
+    """(n,) float64 in [0, 1]: how much of an edit the head's pose and the tracking's confidence allow."""
+    return (
+        _fade(np.abs(yaw_degrees), *YAW_FADE_DEGREES)
+        * _fade(np.abs(pitch_degrees), *PITCH_FADE_DEGREES)
+        * _fade(confidence, *CONFIDENCE_FADE)
+    )
+
+
+def edge_ramp(seconds: Series, appears: float | None, vanishes: float | None, ramp_seconds: float) -> Series:
+    """(n,) float64: 0 to 1 over the ramp after a face's first moment, back before its last.
+
+    `appears`, `vanishes`: those moments in seconds, or None where they are the shot's own, which needs no
+    ramp.
+    """
+    out = np.ones(len(seconds))
+    if appears is not None:
+        out *= np.clip((seconds - appears) / ramp_seconds, 0, 1)
+    if vanishes is not None:
+        out *= np.clip((vanishes - seconds) / ramp_seconds, 0, 1)
+    return out
+
+
+def _fade(x: Series, full: float, none: float) -> Series:
+    """1 at `full`, 0 at `none`, smooth between."""
+    t = np.clip((none - np.asarray(x, np.float64)) / (none - full), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float64)

@@ -1,0 +1,1 @@
+"""Cuts from the editing room: EDL, OpenTimelineIO and scene lists; media and timecode."""

@@ -1,0 +1,1 @@
+"""Files as such: whole or not at all, sequences of pictures, text with line numbers."""

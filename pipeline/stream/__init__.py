@@ -1,0 +1,1 @@
+"""How stages are strung together: running ahead in a thread, timing, progress."""
