@@ -11,11 +11,11 @@ from typing import TypeGuard, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .drivers.series import After, DriverOptions, Mode, Neutral
-from .edit.plan import PlanOptions
+from .drivers import After, DriverOptions, Mode, Neutral
+from .edit import PlanOptions
 from .errors import OptionError
-from .faces.analysis import FaceSelection
-from .media.video import EncodeOptions
+from .faces import FaceSelection
+from .media import EncodeOptions
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from .edit.plan import FacePlan
-from .faces.analysis import ClipAnalysis
-from .files.output import write_whole
-from .media.video import VideoReader
+from .edit import FacePlan
+from .faces import ClipAnalysis
+from .files import write_whole
+from .media import VideoReader
 from .records import Report
 
 

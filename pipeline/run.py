@@ -25,31 +25,35 @@ from numpy.typing import NDArray
 
 from retarget.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 
-from .drivers.curves import CurveDriver
-from .drivers.load import (
+from .drivers import (
     DECODE_AHEAD_FRAMES,
+    CurveDriver,
+    Driver,
     FaceDrivers,
     analyse_clip,
     load_driver,
     no_face,
     picture_expression,
 )
-from .drivers.series import Driver
-from .edit.blend import blend
-from .edit.plan import EditSchedule, FacePlan, PlanOptions, plan_faces
-from .edit.render import FaceEdit, FrameRequest, RenderedFrame, Renderer
+from .edit import (
+    EditSchedule,
+    FaceEdit,
+    FacePlan,
+    FrameRequest,
+    PlanOptions,
+    RenderedFrame,
+    Renderer,
+    blended,
+    plan_faces,
+)
 from .errors import NoFaceError, OptionError, VideoReadError
-from .faces.analysis import ClipAnalysis, FaceSelection
-from .faces.cache import TrackingCache
-from .faces.expression import AU_SOURCE
-from .files.output import MADE_FROM, check_not_input
-from .media.pieces import Pieces
-from .media.video import EncodeOptions, VideoReader, VideoWriter, create_video, open_video
+from .faces import AU_SOURCE, ClipAnalysis, FaceSelection, TrackingCache
+from .files import MADE_FROM, check_not_input
+from .media import EncodeOptions, Pieces, VideoReader, VideoWriter, create_video, open_video
 from .options import Progress, RetargetOptions, is_named, no_progress
 from .records import Frame, Report, VideoInfo
 from .report import faded_frames, notes_on, plan_details
-from .stream.clock import Clock
-from .stream.prefetch import prefetch
+from .stream import Clock, prefetched
 
 RENDER_AHEAD_FRAMES = 2
 BLEND_AHEAD_FRAMES = 2
@@ -144,7 +148,7 @@ def retarget_video(
         session.analyse()
         if pieces is not None and session.frame_count > pieces.frames_at(session.reader.info.frame_rate):
             writer.use_pieces(pieces)
-        with writer, contextlib.closing(prefetch(session.frames_for(writer), BLEND_AHEAD_FRAMES)) as frames:
+        with writer, contextlib.closing(prefetched(session.frames_for(writer), BLEND_AHEAD_FRAMES)) as frames:
             for frame in progress(frames, "retarget", session.frame_count):
                 with clock.running("encode"):
                     writer.write(frame)
@@ -289,16 +293,16 @@ class Session:
         # Closed here, whatever happens downstream: no thread must outlive the reader it decodes.
         with contextlib.ExitStack() as stack:
             decoded = stack.enter_context(
-                contextlib.closing(prefetch(clock.stage("decode", _picked(reader, only)), DECODE_AHEAD_FRAMES))
+                contextlib.closing(prefetched(clock.stage("decode", _picked(reader, only)), DECODE_AHEAD_FRAMES))
             )
             for frame in itertools.islice(decoded, kept):
                 self._written += 1
                 yield EditedFrame(frame, frame, ())
             requests = (FrameRequest(frame, self.schedule.faces(frame.index)) for frame in decoded)
             rendering = clock.stage("render", self._rendered(clock.stage("crop", requests), group))
-            for rendered in stack.enter_context(contextlib.closing(prefetch(rendering, RENDER_AHEAD_FRAMES))):
+            for rendered in stack.enter_context(contextlib.closing(prefetched(rendering, RENDER_AHEAD_FRAMES))):
                 with clock.running("blend"):
-                    frame = blend(rendered.frame, rendered.edits, reader.info)
+                    frame = blended(rendered.frame, rendered.edits, reader.info)
                 self._edited += frame is not rendered.frame
                 self._written += 1
                 yield EditedFrame(rendered.frame, frame, rendered.edits)

@@ -20,7 +20,7 @@ from retarget.model.checkpoint import Checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.generator import Generator, GeneratorConfig
 from retarget.model.geometry import LEFT_EYE, MOUTH, RIGHT_EYE, GeometryModel
-from retarget.pipeline.faces.expression import canonical_face
+from retarget.pipeline.faces import canonical_face
 from retarget.pipeline.records import Color, Face, Frame, PixelFormat, VideoInfo
 
 # Under nohup and some CI runners the parent ignores Ctrl-C, and every child would inherit that. A handler of

@@ -18,8 +18,8 @@ import pytest
 
 from retarget.model import action_units
 from retarget.pipeline.commands.main import main
-from retarget.pipeline.drivers.series import read_series
-from retarget.pipeline.media.video import open_video
+from retarget.pipeline.drivers import read_series
+from retarget.pipeline.media import open_video
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 ACTRESS, SMILE, CURVES = SAMPLES / "actress.mp4", SAMPLES / "smile.mp4", SAMPLES / "smile.yaml"

@@ -1,83 +1,135 @@
-"""The rooms depend one way, train -> pipeline -> model, and what is shipped is what is declared."""
+"""The house: what imports what goes one way, rooms speak through their doors, what is shipped is what is declared."""
+
+from __future__ import annotations
 
 import ast
+import importlib
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("model", "pipeline", "train")
+PACKAGES = ("model", "pipeline", "train")
 MAY_IMPORT = {"model": set(), "pipeline": {"model"}, "train": {"model", "pipeline"}}
+
+ROOMS = {
+    "model": (),
+    "pipeline": (
+        "errors", "records", "stream", "files", "media", "faces", "editorial", "drivers", "edit",
+        "options", "report", "run", "review", "batch", "commands", "benchmarks",
+    ),
+    "train": (),
+}  # fmt: skip
+"""From the ground up: a room imports only rooms that stand before it. One without a folder is a file."""
+SIDE_BY_SIDE = {("editorial", "faces"), ("batch", "commands"), ("benchmarks", "commands")}
+"""(room, other): stands after the other in the list, and does not know it all the same."""
 
 PIPELINE_IN_TRAIN = {"prepare.py", "labels.py", "film.py", "cli.py"}
 """Training crops and inference crops come from one code, and the command line hands the rest its names
 and mesh; the rest knows the model alone."""
 ONLY_IN = {
-    "av": {"pipeline/video.py"},
-    "mediapipe": {"pipeline/track.py"},
-    "opentimelineio": {"pipeline/editorial.py"},
-    "ray": {"pipeline/cluster.py"},
+    "av": ("pipeline/media/",),
+    "mediapipe": ("pipeline/faces/",),
+    "opentimelineio": ("pipeline/editorial/",),
+    "ray": ("pipeline/batch/cluster.py",),
+    "matplotlib": ("pipeline/review/",),
+    "scenedetect": ("pipeline/faces/",),
 }
 NOT_FOR_MODEL = {"av", "mediapipe", "cv2", "scipy", "scenedetect", "yaml", "matplotlib", "pydantic"}
-TORCH_IN_PIPELINE = {"render.py"}
+TORCH_IN_PIPELINE = ("pipeline/edit/render.py",)
+MOST_LINES = 520
 
 DATA = {
     "model": ("py.typed", "default.safetensors", "MODEL_CARD.md"),
-    "pipeline": ("py.typed", "face_landmarker.task", "canonical_face.npy"),
+    "pipeline": ("py.typed", "__init__.pyi"),
+    "pipeline.faces": ("face_landmarker.task", "canonical_face.npy", "__init__.pyi"),
     "train": ("py.typed", "recipes.yaml"),
 }
 
 
-def imported(source: str) -> set[str]:
-    """Every module a source imports, absolute, wherever in it; relative ones begin with a dot."""
-    names: set[str] = set()
+@dataclass(frozen=True)
+class Import:
+    """One import statement."""
+
+    module: str
+    """Absolute: "av.video", "retarget.pipeline.media"."""
+    names: tuple[str, ...]
+    """What `from` takes from it; empty for a plain import."""
+    level: int
+
+
+def imports(file: str, source: str) -> Iterator[Import]:
+    """Every import of a source, wherever in it, made absolute by the file's path."""
+    package = ["retarget", *Path(file).parent.parts]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            yield from (Import(alias.name, (), 0) for alias in node.names)
         if isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            names.add(module)
-            # `from retarget import pipeline`, `from .. import pipeline`
-            joint = "" if module.endswith(".") or not module else "."
-            names.update(f"{module}{joint}{alias.name}" for alias in node.names)
-    return names
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names = tuple(alias.name for alias in node.names)
+            yield Import(module, names, node.level)
+
+
+def room_of(module: str) -> str:
+    """The room of "retarget.pipeline.media.reader": "media"; "" for the package itself."""
+    return (module.split(".") + ["", ""])[2]
 
 
 def breaches(file: str, source: str) -> list[str]:
-    """What a file of that path ("pipeline/blend.py") may not import, in words."""
-    room, name = file.split("/")
-    out = []
-    modules = imported(source)
-    rooms = {m.split(".")[1] for m in modules if m.startswith("retarget.")}
-    for other in sorted(rooms - {room} - MAY_IMPORT[room]):
-        out.append(f"{file} imports {other}")
-    if room == "train" and "pipeline" in rooms and name not in PIPELINE_IN_TRAIN:
-        out.append(f"{file} imports pipeline")
-    if room in rooms:
-        out.append(f"{file} imports its own room by its full name")
-    if any(m.startswith("..") for m in modules):
-        out.append(f"{file} leaves its room by a relative import")
-    top = {m.split(".")[0] for m in modules}
-    for bare in sorted(top & set(ROOMS)):
-        out.append(f"{file} imports the bare folder {bare}")
-    for library, places in ONLY_IN.items():
-        if library in top and file not in places:
-            out.append(f"{file} imports {library}")
-    if room == "model":
-        out += [f"{file} imports {library}" for library in sorted(top & (NOT_FOR_MODEL - set(ONLY_IN)))]
-    if room == "pipeline" and top & {"torch", "torchvision"} and name not in TORCH_IN_PIPELINE:
-        out.append(f"{file} imports torch")
-    return out
+    """What a file of that path ("pipeline/edit/blend.py") may not import, in words."""
+    package, *rest = Path(file).with_suffix("").parts
+    room = rest[0] if rest[0] != "__init__" else ""
+    found = []
+    for item in imports(file, source):
+        top = item.module.split(".")[0]
+        if top in PACKAGES:
+            found.append(f"{file} imports the bare folder {top}")
+        if top == "retarget":
+            found += _own_breaches(file, package, room, item)
+        if top in ONLY_IN and not file.startswith(ONLY_IN[top]):
+            found.append(f"{file} imports {top}")
+        if package == "model" and top in NOT_FOR_MODEL - set(ONLY_IN):
+            found.append(f"{file} imports {top}")
+        if package == "pipeline" and top in ("torch", "torchvision") and file not in TORCH_IN_PIPELINE:
+            found.append(f"{file} imports torch")
+    return found
+
+
+def _own_breaches(file: str, package: str, room: str, item: Import) -> Iterator[str]:
+    # `from retarget import pipeline` and `from .. import media` name what they mean after the import
+    modules = [item.module]
+    if item.module == "retarget" or (item.module == f"retarget.{package}" and item.names and room):
+        modules = [f"{item.module}.{name}" for name in item.names]
+    for module in modules:
+        other = module.split(".")[1]
+        if other != package:
+            if other not in MAY_IMPORT[package]:
+                yield f"{file} imports {other}"
+            elif other == "pipeline" and package == "train" and Path(file).name not in PIPELINE_IN_TRAIN:
+                yield f"{file} imports pipeline"
+            if item.level:
+                yield f"{file} leaves its package by a relative import"
+        elif not item.level:
+            yield f"{file} imports its own package by its full name"
+        target = room_of(module)
+        if (other, target) != (package, room) and len(module.split(".")) > 3:
+            yield f"{file} enters {other}/{target} by {module.split('.')[3]}, not by its door"
+        if other == package and target and room and target != room:
+            order = ROOMS[package]
+            if order and (order.index(target) > order.index(room) or (room, target) in SIDE_BY_SIDE):
+                yield f"{file} imports {target}, which stands above {room}"
 
 
 def sources() -> list[Path]:
-    return [path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))]
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
-def undeclared(packages: list[str], folders: list[str]) -> set[str]:
-    """Rooms that are not packages and packages that are no rooms."""
-    return {f"retarget.{folder}" for folder in folders} ^ set(packages)
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +138,21 @@ def setuptools_config() -> dict[str, dict[str, object]]:
         return tomllib.load(file)["tool"]["setuptools"]
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", sources(), ids=shown)
 def test_imports_go_one_way(path: Path) -> None:
-    assert breaches(f"{path.parent.name}/{path.name}", path.read_text(encoding="utf-8")) == []
+    assert breaches(shown(path), path.read_text(encoding="utf-8")) == []
 
 
 def test_there_is_something_to_check() -> None:
-    assert {path.parent.name for path in sources()} == set(ROOMS)
-    assert len(sources()) > 20
+    assert {path.relative_to(ROOT).parts[0] for path in sources()} == set(PACKAGES)
+    assert len(sources()) > 80
+
+
+@pytest.mark.parametrize("package", [package for package in PACKAGES if ROOMS[package]])
+def test_the_rooms_are_those_of_the_list(package: str) -> None:
+    there = {path.name for path in folders(ROOT / package)}
+    there |= {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    assert there == set(ROOMS[package])
 
 
 @pytest.mark.parametrize(
@@ -103,76 +162,168 @@ def test_there_is_something_to_check() -> None:
         ("model/blocks.py", "from retarget import train", "model/blocks.py imports train"),
         ("model/blocks.py", "import cv2", "model/blocks.py imports cv2"),
         ("model/blocks.py", "import mediapipe", "model/blocks.py imports mediapipe"),
-        ("pipeline/blend.py", "def f():\n    import retarget.train.loop", "pipeline/blend.py imports train"),
-        ("pipeline/blend.py", "import torch", "pipeline/blend.py imports torch"),
-        ("pipeline/blend.py", "from torch import nn", "pipeline/blend.py imports torch"),
-        ("pipeline/blend.py", "import av.video", "pipeline/blend.py imports av"),
-        ("pipeline/video.py", "from mediapipe.tasks import python", "pipeline/video.py imports mediapipe"),
-        ("pipeline/blend.py", "import pipeline.color", "pipeline/blend.py imports the bare folder pipeline"),
-        ("pipeline/blend.py", "from model import images", "pipeline/blend.py imports the bare folder model"),
         (
-            "pipeline/blend.py",
-            "from ..model import images",
-            "pipeline/blend.py leaves its room by a relative import",
+            "pipeline/edit/blend.py",
+            "def f():\n    import retarget.train.loop",
+            "pipeline/edit/blend.py imports train",
         ),
-        ("pipeline/blend.py", "from .. import model", "pipeline/blend.py leaves its room by a relative import"),
+        ("pipeline/edit/blend.py", "import torch", "pipeline/edit/blend.py imports torch"),
+        ("pipeline/edit/blend.py", "from torch import nn", "pipeline/edit/blend.py imports torch"),
+        ("pipeline/edit/blend.py", "import av.video", "pipeline/edit/blend.py imports av"),
         (
-            "pipeline/blend.py",
-            "from retarget.pipeline import crop",
-            "pipeline/blend.py imports its own room by its",
+            "pipeline/media/film.py",
+            "from mediapipe.tasks import python",
+            "pipeline/media/film.py imports mediapipe",
         ),
-        ("train/losses.py", "from retarget.pipeline.faces.crop import chain", "train/losses.py imports pipeline"),
+        (
+            "pipeline/edit/blend.py",
+            "import pipeline.color",
+            "pipeline/edit/blend.py imports the bare folder pipeline",
+        ),
+        (
+            "pipeline/edit/blend.py",
+            "from model import images",
+            "pipeline/edit/blend.py imports the bare folder model",
+        ),
+        ("pipeline/edit/blend.py", "from ...model import images", "leaves its package by a relative import"),
+        ("pipeline/edit/blend.py", "from ... import model", "leaves its package by a relative import"),
+        ("pipeline/run.py", "from ..model import images", "leaves its package by a relative import"),
+        (
+            "pipeline/edit/blend.py",
+            "from retarget.pipeline import faces",
+            "imports its own package by its full name",
+        ),
+        (
+            "pipeline/edit/blend.py",
+            "from ..media.color import f",
+            "enters pipeline/media by color, not by its door",
+        ),
+        ("pipeline/edit/blend.py", "from ..review import preview", "imports review, which stands above edit"),
+        ("pipeline/edit/blend.py", "from .. import review", "imports review, which stands above edit"),
+        ("pipeline/edit/blend.py", "from ..run import Session", "imports run, which stands above edit"),
+        ("pipeline/media/film.py", "from ..faces import chain", "imports faces, which stands above media"),
+        ("pipeline/editorial/edl.py", "from ..faces import chain", "imports faces, which stands above editorial"),
+        ("train/losses.py", "from retarget.pipeline.faces import chain", "train/losses.py imports pipeline"),
+        ("train/prepare.py", "from retarget.pipeline.faces.crop import chain", "enters pipeline/faces by crop"),
         ("train/prepare.py", "import av", "train/prepare.py imports av"),
     ],
 )
 def test_a_planted_breach_is_caught(file: str, source: str, complaint: str) -> None:
-    assert any(found.startswith(complaint) for found in breaches(file, source))
+    assert any(complaint in found for found in breaches(file, source)), breaches(file, source)
 
 
 @pytest.mark.parametrize(
     ("file", "source"),
     [
         ("model/blocks.py", "import torch\nfrom . import action_units\nfrom .errors import RetargetError"),
-        ("pipeline/render.py", "import torch\nfrom retarget.model import geometry\nfrom .color import sample_rgb"),
-        ("pipeline/video.py", "import av\nfrom .records import Frame"),
-        ("pipeline/track.py", "import mediapipe as mp"),
-        (
-            "train/prepare.py",
-            "from retarget.pipeline import crop\nfrom retarget.model import images\nimport torch",
-        ),
+        ("pipeline/edit/render.py", "import torch\nfrom retarget.model import geometry\nfrom ..media import sample_rgb"),
+        ("pipeline/edit/render.py", "from ..records import Frame\nfrom .records import FaceEdit"),
+        ("pipeline/media/film.py", "import av\nfrom ..records import Frame\nfrom .color import conversion"),
+        ("pipeline/faces/track.py", "import mediapipe as mp"),
+        ("pipeline/run.py", "from .edit import blended\nfrom .errors import OptionError"),
+        ("pipeline/commands/main.py", "def f():\n    from ..batch import run_batch"),
+        ("train/prepare.py", "from retarget.pipeline.faces import chain\nfrom retarget.model import images\nimport torch"),
     ],
-)
+)  # fmt: skip
 def test_what_is_allowed_is_not_complained_of(file: str, source: str) -> None:
     assert breaches(file, source) == []
 
 
+# Doors
+
+
+def folders(package: Path) -> list[Path]:
+    return [path for path in sorted(package.iterdir()) if (path / "__init__.py").exists()]
+
+
+def doors() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("__init__.pyi"))]
+
+
+@pytest.mark.parametrize("door", doors(), ids=shown)
+def test_a_door_gives_what_it_names(door: Path) -> None:
+    room = importlib.import_module(".".join(["retarget", *door.relative_to(ROOT).parent.parts]))
+    named = [
+        (node.module, alias.name, alias.asname)
+        for node in ast.parse(door.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert named
+    modules = {path.stem for path in door.parent.glob("*.py")}
+    for module, name, again in named:
+        assert again == name, "`as` makes a type checker see it"
+        if module is not None:
+            assert name not in modules, "which of the two one gets would hang on what was imported before"
+        assert getattr(room, name) is not None
+    assert set(room.__all__) == {name for _, name, _ in named}
+
+
+def test_rooms_that_others_use_have_doors() -> None:
+    without = [path.name for path in folders(ROOT / "pipeline") if not (path / "__init__.pyi").exists()]
+    assert without == ["benchmarks", "commands"], "nobody imports these"
+
+
+# Size
+
+
+@pytest.mark.parametrize("path", sources(), ids=shown)
+def test_a_file_is_for_one_thing(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, "split it by what it does"
+
+
+def test_tests_mirror_rooms_and_files() -> None:
+    lost = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        parts = path.relative_to(ROOT / "tests").parts
+        if len(parts) == 1:
+            continue
+        file = ROOT.joinpath(*parts[:-1], parts[-1].removeprefix("test_"))
+        if not file.exists():
+            lost.append(shown(path))
+    assert lost == [], "which file do they test?"
+
+
+# What is shipped
+
+
+def packages() -> set[str]:
+    """Every folder that is a package, as setuptools names it."""
+    inits = [path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")]
+    return {".".join(["retarget", *path.relative_to(ROOT).parts]) for path in inits}
+
+
 def test_every_room_is_a_package(setuptools_config: dict[str, dict[str, object]]) -> None:
-    packages = setuptools_config["packages"]
-    assert isinstance(packages, list)
-    assert undeclared(packages, list(ROOMS)) == set()
-    assert setuptools_config["package-dir"] == {f"retarget.{room}": room for room in ROOMS}
-    assert undeclared(["retarget.model"], ["model", "train"]) == {"retarget.train"}  # planted
+    declared = setuptools_config["packages"]
+    assert isinstance(declared, list)
+    assert set(declared) ^ packages() == set(), "a folder that is not declared is silently absent from the wheel"
+    assert setuptools_config["package-dir"] == {f"retarget.{package}": package for package in PACKAGES}
+    assert "retarget.pipeline.media" in packages()
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms_are_flat(room: str) -> None:
-    folders = [path.name for path in (ROOT / room).iterdir() if path.is_dir() and path.name != "__pycache__"]
-    assert folders == [], "a folder within a room is silently absent from the wheel"
+def patterns_of(package: str, config: dict[str, dict[str, object]]) -> list[str]:
+    own, everywhere = (config["package-data"].get(key, []) for key in (f"retarget.{package}", "*"))
+    assert isinstance(own, list)
+    assert isinstance(everywhere, list)
+    return [*own, *everywhere]
 
 
-@pytest.mark.parametrize(("room", "name"), [(room, name) for room, names in DATA.items() for name in names])
+@pytest.mark.parametrize(
+    ("package", "name"), [(package, name) for package, names in DATA.items() for name in names]
+)
 def test_data_files_are_there_and_declared(
-    room: str, name: str, setuptools_config: dict[str, dict[str, object]]
+    package: str, name: str, setuptools_config: dict[str, dict[str, object]]
 ) -> None:
-    assert (ROOT / room / name).is_file()
-    patterns = setuptools_config["package-data"][f"retarget.{room}"]
-    assert isinstance(patterns, list)
-    assert any(Path(name).match(pattern) for pattern in patterns), f"{room}/{name} would be missing from the wheel"
+    assert ROOT.joinpath(*package.split("."), name).is_file()
+    patterns = patterns_of(package, setuptools_config)
+    assert any(Path(name).match(pattern) for pattern in patterns), f"{package}/{name} would miss from the wheel"
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_data_file_is_forgotten(room: str, setuptools_config: dict[str, dict[str, object]]) -> None:
-    patterns = setuptools_config["package-data"][f"retarget.{room}"]
-    assert isinstance(patterns, list)
-    data = [p.name for p in (ROOT / room).iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
+@pytest.mark.parametrize("package", sorted(name.removeprefix("retarget.") for name in packages()))
+def test_no_data_file_is_forgotten(package: str, setuptools_config: dict[str, dict[str, object]]) -> None:
+    patterns = patterns_of(package, setuptools_config)
+    folder = ROOT.joinpath(*package.split("."))
+    data = [p.name for p in folder.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
+    data = [name for name in data if not name.endswith("README.md")]  # for readers of the source
     assert [name for name in data if not any(Path(name).match(pattern) for pattern in patterns)] == []

@@ -17,7 +17,7 @@ from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint, 
 from retarget.model.crop_spec import CropSpec
 from retarget.model.generator import Generator, GeneratorConfig
 from retarget.pipeline import EncodeOptions, FaceSelection, RetargetOptions, retarget_video
-from retarget.pipeline.media.video import create_video, open_video
+from retarget.pipeline.media import create_video, open_video
 from retarget.pipeline.records import Color, Frame, PixelFormat, VideoInfo
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"

@@ -17,9 +17,8 @@ from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
 from retarget.model.generator import Generator, GeneratorConfig
 from retarget.model.geometry import GeometryModel
-from retarget.pipeline.commands.terminal import bars, parser, run_command
-from retarget.pipeline.faces.expression import canonical_face
-from retarget.pipeline.faces.track import mesh_triangles
+from retarget.pipeline.commands import bars, parser, run_command
+from retarget.pipeline.faces import canonical_face, mesh_triangles
 
 from .dataset import Dataset, open_dataset, person_marks, trained_people
 from .options import TrainOptions, load_options, recipes

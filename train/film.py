@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import LEFT_IRIS, RIGHT_IRIS
-from retarget.pipeline.drivers.load import analyse_clip, no_face
-from retarget.pipeline.faces.analysis import FaceSelection
-from retarget.pipeline.faces.expression import head_pose
-from retarget.pipeline.media.video import EncodeOptions, open_video
+from retarget.pipeline.drivers import analyse_clip, no_face
+from retarget.pipeline.faces import FaceSelection, head_pose
+from retarget.pipeline.media import EncodeOptions, open_video
 from retarget.pipeline.options import Progress, RetargetOptions, no_progress
 from retarget.pipeline.run import retarget_video
-from retarget.pipeline.stream.clock import Clock
+from retarget.pipeline.stream import Clock
 
 from .metrics import response, second_difference
 from .scores import FilmRecord, FilmScores

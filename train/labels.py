@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import action_units
-from retarget.pipeline.drivers.series import SeriesFile, read_series
+from retarget.pipeline.drivers import SeriesFile, read_series
 from retarget.pipeline.errors import DriverError
 
 AU_SOURCE = "openface-2"

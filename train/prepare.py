@@ -39,12 +39,20 @@ from retarget.model.errors import RetargetError
 from retarget.model.files import write_whole
 from retarget.model.geometry import LANDMARKS
 from retarget.pipeline.errors import DriverError, NoFaceError, OptionError, VideoOpenError, VideoReadError
-from retarget.pipeline.faces.crop import alignment, apply, chain, crop_matrix
-from retarget.pipeline.faces.expression import AU_SOURCE, head_pose
-from retarget.pipeline.faces.shots import PROXY_PX, detect_shots
-from retarget.pipeline.faces.track import FaceTracker, Landmarker, TrackOptions
-from retarget.pipeline.media.color import sample_rgb
-from retarget.pipeline.media.video import VideoReader, open_video, proxy
+from retarget.pipeline.faces import (
+    AU_SOURCE,
+    PROXY_PX,
+    FaceTracker,
+    Landmarker,
+    TrackOptions,
+    alignment,
+    apply,
+    chain,
+    crop_matrix,
+    detect_shots,
+    head_pose,
+)
+from retarget.pipeline.media import VideoReader, open_video, proxy, sample_rgb
 from retarget.pipeline.options import Progress, no_progress
 from retarget.pipeline.records import Face, Frame, TrackedFrame, VideoInfo
 

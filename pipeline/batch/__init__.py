@@ -1,1 +1,5 @@
 """Many clips, unattended: sheets of jobs, workers, the manifest, what survives a crash."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

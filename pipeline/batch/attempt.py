@@ -22,12 +22,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from retarget.model.checkpoint import default_checkpoint_path
 
-from ..drivers.load import CURVE_SUFFIXES, files_of_driver
+from ..drivers import CURVE_SUFFIXES, files_of_driver
 from ..errors import RetargetError
-from ..faces.cache import DEFAULT_LIMIT_BYTES, Content, Contents, TrackingCache, content_of, signature_of
-from ..files.sequence import parse_pattern
-from ..media.pieces import Pieces, drop_pieces
-from ..media.video import open_video
+from ..faces import DEFAULT_LIMIT_BYTES, Content, Contents, TrackingCache, content_of, signature_of
+from ..files import parse_pattern
+from ..media import Pieces, drop_pieces, open_video
 from ..options import RetargetOptions
 from ..report import write_report
 from ..run import Resources, retarget_video

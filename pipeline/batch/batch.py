@@ -20,9 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 from tqdm import tqdm
 
 from ..errors import OptionError, RetargetError
-from ..faces.cache import DEFAULT_LIMIT_BYTES, Contents, default_cache_dir, signature_of
-from ..media.pieces import drop_pieces
-from ..media.video import open_video
+from ..faces import DEFAULT_LIMIT_BYTES, Contents, default_cache_dir, signature_of
+from ..media import drop_pieces, open_video
 from .attempt import (
     Event,
     JobState,

@@ -25,23 +25,20 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.checkpoint import load_checkpoint
 
-from ..drivers.curves import load_curves, seconds_of
-from ..drivers.load import CAPTURE_SUFFIXES, CURVE_SUFFIXES
-from ..drivers.series import Driver, DriverOptions, load_capture
-from ..editorial.timeline import (
-    MediaInfo,
-    Shot,
-    Timeline,
-    as_file_name,
-    load_timeline,
-    place,
-    probe_media,
-    timecode_frames,
+from ..drivers import (
+    CAPTURE_SUFFIXES,
+    CURVE_SUFFIXES,
+    Driver,
+    DriverOptions,
+    load_capture,
+    load_curves,
+    seconds_of,
 )
+from ..editorial import MediaInfo, Shot, Timeline, as_file_name, load_timeline, place, probe_media, timecode_frames
 from ..errors import OptionError, RetargetError
-from ..faces.analysis import FaceSelection
-from ..files.sequence import SequencePattern, parse_pattern
-from ..media.video import EncodeOptions, check_encode_options
+from ..faces import FaceSelection
+from ..files import SequencePattern, parse_pattern
+from ..media import EncodeOptions, check_encode_options
 from ..options import RetargetOptions, is_named
 from ..records import Target
 from .sheet import (

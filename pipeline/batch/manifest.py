@@ -32,8 +32,8 @@ from typing import Any, Literal, Self
 
 from retarget.model.errors import RetargetError
 
-from ..faces.cache import Content
-from ..files.sequence import parse_pattern
+from ..faces import Content
+from ..files import parse_pattern
 
 FILE_NAME = "retarget-batch.jsonl"
 HIDDEN_FOLDER = ".retarget"

@@ -19,10 +19,10 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..drivers.curves import rate_of
-from ..editorial.timeline import TIMELINE_SUFFIXES, is_scene_list
+from ..drivers import rate_of
+from ..editorial import TIMELINE_SUFFIXES, is_scene_list
 from ..errors import OptionError, RetargetError
-from ..faces.analysis import FaceSelection
+from ..faces import FaceSelection
 
 T = TypeVar("T")
 

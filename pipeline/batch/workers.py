@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, NoReturn
 
-from ..edit.render import usable_cores
+from ..edit import usable_cores
 from ..errors import RetargetError
-from ..faces.cache import Contents, TrackingCache
+from ..faces import Contents, TrackingCache
 from ..run import track_ahead
 from .attempt import (
     Event,

@@ -24,11 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..batch.attempt import Outcome, Setting, Task, Tell, request_hash
-from ..batch.batch import BatchOptions, BatchResult, run_batch
-from ..batch.jobs import Job
-from ..batch.manifest import Entry
-from ..media.video import open_video
+from ..batch import BatchOptions, BatchResult, Entry, Job, Outcome, Setting, Task, Tell, request_hash, run_batch
+from ..media import open_video
 from ..options import RetargetOptions
 from ..run import Resources, retarget_video
 
@@ -166,7 +163,7 @@ def _scheduler_ms(job: Job, folder: Path) -> float:
 
 
 def _on_ray(jobs: Sequence[Job], folder: Path, address: str, local_seconds: float) -> dict[str, Any]:
-    from ..batch.cluster import run_on_ray  # only where it is asked for: ray is an extra
+    from ..batch import run_on_ray  # only where it is asked for: ray is an extra
 
     options = BatchOptions(output_dir=folder / "ray", cache_dir=folder / "ray cache")
     seconds, result = _timed(lambda: run_on_ray(_into(jobs, "ray", folder), options, address=address))

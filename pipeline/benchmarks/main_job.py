@@ -26,10 +26,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..faces.crop import chain
-from ..faces.track import WINDOW_PX, FaceTracker
-from ..media.color import sample_rgb
-from ..media.video import EncodeOptions, create_video, open_video
+from ..faces import WINDOW_PX, FaceTracker, chain
+from ..media import EncodeOptions, create_video, open_video, sample_rgb
 from ..options import RetargetOptions
 from ..records import Frame
 from ..run import retarget_video

@@ -12,18 +12,29 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ..batch.batch import BatchOptions, BatchResult, JobResult, Run, batch_main, run_batch
-from ..batch.jobs import DEFAULT_NAME, Job, JobSheet, JobSheetError, jobs_from_globs, load_sheet
-from ..batch.manifest import is_there, job_folder
-from ..batch.sheet import value_of
-from ..editorial.timeline import Timeline, write_timeline
+from ..batch import (
+    DEFAULT_NAME,
+    BatchOptions,
+    BatchResult,
+    Job,
+    JobResult,
+    JobSheet,
+    JobSheetError,
+    Run,
+    batch_main,
+    is_there,
+    job_folder,
+    jobs_from_globs,
+    load_sheet,
+    run_batch,
+    value_of,
+)
+from ..editorial import Timeline, write_timeline
 from ..errors import OptionError, RetargetError
-from ..faces.cache import DEFAULT_LIMIT_BYTES, default_cache_dir
-from ..files.output import write_whole
-from ..files.sequence import parse_pattern
+from ..faces import DEFAULT_LIMIT_BYTES, default_cache_dir
+from ..files import parse_pattern, write_whole
 from ..options import RetargetOptions
-from ..review.quality import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json
-from ..review.report_page import write_qc
+from ..review import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json, write_qc
 from .terminal import bars, parser
 
 DESCRIPTION = """\
@@ -167,7 +178,7 @@ def _settings(changes: Sequence[str]) -> dict[str, Any]:
 def _runner(arguments: argparse.Namespace) -> Run:
     if arguments.ray is None:
         return run_batch
-    from ..batch.cluster import run_on_ray
+    from ..batch import run_on_ray
 
     return functools.partial(
         run_on_ray, address=arguments.ray, num_cpus=arguments.ray_cpus, num_gpus=arguments.ray_gpus

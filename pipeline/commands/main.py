@@ -12,14 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..drivers.curves import rate_of, seconds_of
-from ..edit.plan import REGIONS
+from ..drivers import rate_of, seconds_of
+from ..edit import REGIONS
 from ..errors import OptionError
-from ..faces.analysis import FACE_ORDERS, FaceSelection
-from ..faces.table import track_video
-from ..files.output import check_output
-from ..files.sequence import parse_pattern
-from ..media.video import EncodeOptions, open_video
+from ..faces import FACE_ORDERS, FaceSelection, track_video
+from ..files import check_output, parse_pattern
+from ..media import EncodeOptions, open_video
 from ..options import Progress, RetargetOptions
 from ..records import Report
 from ..report import write_report
@@ -91,7 +89,7 @@ def _retarget(argv: Sequence[str]) -> int:
 
 
 def _preview(argv: Sequence[str]) -> int:
-    from ..review.preview import preview  # the main job need not wait for what draws
+    from ..review import preview  # the main job need not wait for what draws
 
     flags = parser("retarget preview", "See an edit before rendering it: source, driver and result at N moments.")
     _add_source_and_driver(flags)
@@ -131,7 +129,7 @@ def _track(argv: Sequence[str]) -> int:
 
 
 def _curves(argv: Sequence[str]) -> int:
-    from ..review.curve_plot import plot_curves
+    from ..review import plot_curves
 
     flags = parser("retarget curves", "Plot action-unit curves of drivers, clips and run reports.")
     flags.add_argument("files", type=Path, nargs="+", metavar="FILE", help="YAML, CSV, clip, picture or RUN.json")

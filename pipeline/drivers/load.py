@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from ..edit.trajectory import smooth
+from ..edit import smooth
 from ..errors import DriverError, NoFaceError
-from ..faces.analysis import ClipAnalysis, FaceSelection, whole_series
-from ..faces.cache import TrackingCache
-from ..faces.shots import PROXY_PX, detect_shots
-from ..faces.track import FaceTracker, TrackOptions
-from ..media.video import VideoReader, open_video, proxy
+from ..faces import (
+    PROXY_PX,
+    ClipAnalysis,
+    FaceSelection,
+    FaceTracker,
+    TrackingCache,
+    TrackOptions,
+    detect_shots,
+    whole_series,
+)
+from ..media import VideoReader, open_video, proxy
 from ..options import Progress, RetargetOptions, is_named, no_progress
 from ..records import ExpressionSeries, Target, TrackedFrame
-from ..stream.clock import Clock
-from ..stream.prefetch import prefetch
+from ..stream import Clock, prefetched
 from .curves import load_curves
 from .series import Driver, DriverOptions, SeriesDriver, neutral_of, read_series
 
@@ -85,7 +90,7 @@ def tracked_frames(
     """decode -> shots -> track; decoding and cut detection run ahead in a thread, which closing this ends."""
     info = reader.info
     shots = detect_shots(clock.stage("decode", reader), lambda frame: proxy(frame, info, PROXY_PX))
-    with contextlib.closing(prefetch(clock.stage("shots", shots), DECODE_AHEAD_FRAMES)) as ahead:
+    with contextlib.closing(prefetched(clock.stage("shots", shots), DECODE_AHEAD_FRAMES)) as ahead:
         yield from clock.stage("track", tracker.track(ahead))
 
 

@@ -25,7 +25,7 @@ from retarget.model import action_units
 
 from ..errors import DriverError, NoFaceError, OptionError, UnknownActionUnitError
 from ..faces import blendshapes
-from ..files.output import whole_file
+from ..files import whole_file
 from ..records import ExpressionSeries, Target
 
 Mode = Literal["match", "add"]

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..faces.crop import chain
-from ..media.color import conversion
+from ..faces import chain
+from ..media import conversion
 from ..records import Box, Color, Frame, VideoInfo
 from .render import FaceEdit
 
@@ -35,7 +35,7 @@ _Sources = tuple[NDArray[np.float32], NDArray[np.float32]]
 """x and y, (h, w) each, of where every pixel of a part comes from, in the plane's pixels."""
 
 
-def blend(frame: Frame, edits: Sequence[FaceEdit], info: VideoInfo) -> Frame:
+def blended(frame: Frame, edits: Sequence[FaceEdit], info: VideoInfo) -> Frame:
     """The frame with the edits applied; the very same frame where they change nothing."""
     for edit in edits:
         frame = _apply(frame, _faded(edit), info)

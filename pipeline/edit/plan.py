@@ -12,10 +12,9 @@ from retarget.model import action_units
 from retarget.model.action_units import Region
 from retarget.model.crop_spec import CropSpec
 
-from ..drivers.series import Driver, neutral_at, neutral_of
+from ..drivers import Driver, neutral_at, neutral_of
 from ..errors import OptionError, UnknownActionUnitError
-from ..faces.analysis import ClipAnalysis, FaceSelection, FaceTrack, Shot
-from ..faces.crop import apply, crop_matrix
+from ..faces import ClipAnalysis, FaceSelection, FaceTrack, Shot, apply, crop_matrix
 from .render import FaceRequest
 from .trajectory import edge_ramp, envelope, relative, runs, smooth
 

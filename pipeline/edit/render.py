@@ -21,8 +21,8 @@ from retarget.model.generator import compose
 from retarget.model.images import to_model, warp
 
 from ..errors import OptionError
-from ..faces.crop import chain
-from ..media.color import sample_rgb
+from ..faces import chain
+from ..media import sample_rgb
 from ..records import Frame, VideoInfo
 
 MOST_THREADS = 8

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import opentimelineio as otio
 
-from ..drivers.curves import rate_of
+from ..drivers import rate_of
 from ..errors import OptionError
-from ..files.output import write_whole
-from ..files.sequence import parse_pattern
-from ..media.video import open_video
+from ..files import parse_pattern, write_whole
+from ..media import open_video
 
 if TYPE_CHECKING:
-    from ..batch.jobs import Job
+    from ..batch import Job
 
 TIMELINE_SUFFIXES = frozenset({".edl", ".otio"})
 SCENE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})

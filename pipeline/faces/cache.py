@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError, VideoOpenError, VideoReadError
-from ..files.sequence import find_sequence, parse_pattern
-from ..media.video import VideoReader
+from ..files import find_sequence, parse_pattern
+from ..media import VideoReader
 from ..records import LANDMARKS
 from .analysis import ClipAnalysis, FaceTrack, Shot
 from .expression import AU_SOURCE

@@ -11,13 +11,12 @@ import numpy as np
 
 from retarget.model import action_units
 
-from ..drivers.load import analyse_clip, no_face
-from ..drivers.series import TrackingRow, write_tracking_csv
-from ..files.output import check_output, check_suffix
-from ..media.video import open_video
+from ..drivers import TrackingRow, analyse_clip, no_face, write_tracking_csv
+from ..files import check_output, check_suffix
+from ..media import open_video
 from ..options import Progress, RetargetOptions, no_progress
 from ..records import Report
-from ..stream.clock import Clock
+from ..stream import Clock
 from .analysis import ClipAnalysis, FaceSelection
 
 

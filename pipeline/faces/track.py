@@ -30,8 +30,7 @@ from mediapipe.tasks.python import vision
 from mediapipe.tasks.python.core.base_options import BaseOptions
 from numpy.typing import NDArray
 
-from ..media.color import sample_rgb
-from ..media.video import proxy
+from ..media import proxy, sample_rgb
 from ..records import LANDMARKS, Color, Face, Frame, PixelFormat, TrackedFrame, VideoInfo
 from .crop import chain
 from .expression import HeadPose, head_pose, measure

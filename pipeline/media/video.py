@@ -51,8 +51,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ..errors import OptionError, VideoOpenError, VideoReadError, VideoWriteError
-from ..files.output import check_output
-from ..files.sequence import SequencePattern, find_sequence, parse_pattern
+from ..files import SequencePattern, check_output, find_sequence, parse_pattern
 from ..records import Color, Frame, PixelFormat, Plane, VideoInfo
 from .pieces import About, Piece, Pieces, PieceWriter, StoredPacket, kept_pieces, note_pictures, noted_pictures
 

@@ -25,11 +25,9 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.action_units import ActionUnit
 
-from ..drivers.curves import CurveDriver
-from ..drivers.load import CAPTURE_SUFFIXES, CURVE_SUFFIXES, clip_series, load_driver
-from ..drivers.series import Driver, read_series
+from ..drivers import CAPTURE_SUFFIXES, CURVE_SUFFIXES, CurveDriver, Driver, clip_series, load_driver, read_series
 from ..errors import DriverError, OptionError
-from ..files.output import MADE_FROM, check_output, check_suffix, write_whole
+from ..files import MADE_FROM, check_output, check_suffix, write_whole
 from ..options import Progress, RetargetOptions, no_progress
 from ..records import ExpressionSeries
 from .preview import shortened

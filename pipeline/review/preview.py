@@ -22,19 +22,16 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from ..drivers.load import CAPTURE_SUFFIXES, CURVE_SUFFIXES
-from ..edit.blend import edited_box
-from ..edit.plan import EDIT_FLOOR, FacePlan
-from ..edit.render import FaceEdit
+from ..drivers import CAPTURE_SUFFIXES, CURVE_SUFFIXES
+from ..edit import EDIT_FLOOR, FaceEdit, FacePlan, edited_box
 from ..errors import OptionError
-from ..faces.crop import chain, crop_matrix
-from ..files.output import MADE_FROM, check_output, check_suffix, write_whole
-from ..media.color import sample_rgb
-from ..media.video import EncodeOptions, VideoReader, VideoWriter, create_video, open_video, proxy
+from ..faces import chain, crop_matrix
+from ..files import MADE_FROM, check_output, check_suffix, write_whole
+from ..media import EncodeOptions, VideoReader, VideoWriter, create_video, open_video, proxy, sample_rgb
 from ..options import Progress, RetargetOptions, no_progress
 from ..records import Box, Color, Frame, PixelFormat, Report, Target, VideoInfo
 from ..run import EditedFrame, Session
-from ..stream.clock import Clock
+from ..stream import Clock
 
 Rgb = NDArray[np.uint8]
 """(h, w, 3) uint8 RGB."""

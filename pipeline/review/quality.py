@@ -25,20 +25,23 @@ from scipy.ndimage import maximum_filter1d
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 
-from ..drivers.load import DECODE_AHEAD_FRAMES, analyse_clip
-from ..edit.trajectory import envelope, smooth
+from ..drivers import DECODE_AHEAD_FRAMES, analyse_clip
+from ..edit import envelope, smooth
 from ..errors import RetargetError
-from ..faces.analysis import ClipAnalysis, FaceSelection, FaceTrack
-from ..faces.crop import chain, crop_matrix
-from ..faces.expression import head_pose
-from ..faces.track import FaceTracker, TrackOptions
-from ..files.sequence import parse_pattern
-from ..media.color import sample_rgb
-from ..media.video import VideoReader, advance_timecode, open_video, proxy
+from ..faces import (
+    ClipAnalysis,
+    FaceSelection,
+    FaceTrack,
+    FaceTracker,
+    TrackOptions,
+    chain,
+    crop_matrix,
+    head_pose,
+)
+from ..media import VideoReader, advance_timecode, open_video, proxy, sample_rgb
 from ..options import Progress, RetargetOptions, no_progress
 from ..records import Frame, VideoInfo
-from ..stream.clock import Clock
-from ..stream.prefetch import prefetch
+from ..stream import Clock, prefetched
 
 Series = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -588,7 +591,7 @@ def _read(item: QcInput, *, progress: Progress[Any]) -> ClipSeries:
         pairs = _SideBySide(source, output, before, planned)
         after = stack.enter_context(ClipAnalysis())
         tracker = stack.enter_context(FaceTracker(output.info, TrackOptions(min_face_px=item.options.min_face_px)))
-        with contextlib.closing(prefetch(pairs, DECODE_AHEAD_FRAMES)) as frames:
+        with contextlib.closing(prefetched(pairs, DECODE_AHEAD_FRAMES)) as frames:
             for _ in progress(after.collect(tracker.track(frames)), "QC output", before.frame_count):
                 pass
         smooth_seconds = item.options.smooth_seconds

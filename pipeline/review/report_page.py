@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files.output import write_whole
+from ..files import write_whole
 from .quality import REASONS, ClipQuality, Flag, Moment
 
 PAGE_NAME = "report.html"

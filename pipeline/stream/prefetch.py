@@ -12,7 +12,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+def prefetched(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """The same items in the same order, made in a thread up to `depth` ahead. Holds `depth + 1` of them.
 
     Pays where the work releases the GIL (decoding, encoding, OpenCV, torch and the landmarker all do). An

@@ -19,7 +19,7 @@ from retarget.model.geometry import (
 )
 from retarget.model.images import warp
 from retarget.model.response import FaceResponse, ResponseConfig
-from retarget.pipeline.faces.expression import canonical_face
+from retarget.pipeline.faces import canonical_face
 
 SIZE = 128
 CENTER = (64.0, 55.0)

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from retarget.pipeline import run
+from retarget.pipeline.drivers import analyse_clip, no_face
 from retarget.pipeline.drivers import load as clips
-from retarget.pipeline.drivers.load import analyse_clip, no_face
-from retarget.pipeline.edit.render import FrameRequest, RenderedFrame
+from retarget.pipeline.edit import FrameRequest, RenderedFrame
 from retarget.pipeline.errors import NoFaceError, OptionError, VideoOpenError, VideoReadError, VideoWriteError
-from retarget.pipeline.media.video import EncodeOptions, create_video, open_video
+from retarget.pipeline.media import EncodeOptions, create_video, open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Frame, Report, TrackedFrame
 from retarget.pipeline.report import write_report
 from retarget.pipeline.run import retarget_video
-from retarget.pipeline.stream.clock import Clock
+from retarget.pipeline.stream import Clock
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import pytest
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.geometry import MOUTH, GeometryModel
-from retarget.pipeline.faces.crop import alignment, apply, crop_matrix
-from retarget.pipeline.faces.expression import canonical_face
+from retarget.pipeline.faces import alignment, apply, canonical_face, crop_matrix
 from retarget.train.dataset import Dataset, open_dataset, save_dataset
 
 JAW = action_units.resolve("AU26")[0]

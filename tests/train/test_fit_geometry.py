@@ -15,8 +15,7 @@ from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import GeometryModel
-from retarget.pipeline.faces.expression import canonical_face, head_pose
-from retarget.pipeline.faces.track import mesh_triangles
+from retarget.pipeline.faces import canonical_face, head_pose, mesh_triangles
 from retarget.train.dataset import Dataset
 from retarget.train.fit_geometry import (
     GROUPS,

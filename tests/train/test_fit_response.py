@@ -15,7 +15,7 @@ from retarget.model import action_units
 from retarget.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import LANDMARKS, GeometryModel
-from retarget.pipeline.faces.expression import canonical_face
+from retarget.pipeline.faces import canonical_face
 from retarget.train import fit_response as fitting
 from retarget.train.cli import main
 from retarget.train.dataset import person_marks, trained_people

@@ -63,6 +63,6 @@ def test_one_person_is_nearer_than_another(samples: Path) -> None:
 
 
 def _canonical() -> Any:
-    from retarget.pipeline.faces.expression import canonical_face
+    from retarget.pipeline.faces import canonical_face
 
     return canonical_face()

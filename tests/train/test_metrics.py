@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from retarget.pipeline.faces.expression import canonical_face
+from retarget.pipeline.faces import canonical_face
 from retarget.train.metrics import (
     dilated,
     edited_region,

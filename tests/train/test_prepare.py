@@ -19,11 +19,11 @@ from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import RetargetError
 from retarget.model.images import to_model
-from retarget.pipeline.edit.render import FaceRequest, Renderer
+from retarget.pipeline.edit import Renderer
+from retarget.pipeline.edit.render import FaceRequest
 from retarget.pipeline.errors import DriverError, NoFaceError, OptionError, VideoOpenError
-from retarget.pipeline.faces.crop import alignment, apply, crop_matrix
-from retarget.pipeline.faces.track import FaceTracker
-from retarget.pipeline.media.video import open_video
+from retarget.pipeline.faces import FaceTracker, alignment, apply, crop_matrix
+from retarget.pipeline.media import open_video
 from retarget.train import prepare
 from retarget.train.dataset import Dataset, DatasetError, open_dataset
 from retarget.train.prepare import (

@@ -45,10 +45,10 @@ from retarget.pipeline.batch.manifest import (
     report_path,
 )
 from retarget.pipeline.batch.workers import death, share_of_cores
-from retarget.pipeline.edit.render import Renderer
+from retarget.pipeline.edit import Renderer
 from retarget.pipeline.errors import NoFaceError, OptionError
-from retarget.pipeline.faces.cache import content_of
-from retarget.pipeline.media.video import EncodeOptions
+from retarget.pipeline.faces import content_of
+from retarget.pipeline.media import EncodeOptions
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.run import retarget_video
 

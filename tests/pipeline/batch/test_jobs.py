@@ -27,8 +27,8 @@ from retarget.pipeline.batch.jobs import (
     load_sheet,
 )
 from retarget.pipeline.errors import OptionError
-from retarget.pipeline.faces.analysis import FaceSelection
-from retarget.pipeline.media.video import EncodeOptions
+from retarget.pipeline.faces import FaceSelection
+from retarget.pipeline.media import EncodeOptions
 from retarget.pipeline.options import RetargetOptions
 
 MakeFilm = Callable[..., Path]

@@ -25,7 +25,7 @@ from retarget.pipeline.batch.manifest import (
     read_entries,
     report_path,
 )
-from retarget.pipeline.faces.cache import Content
+from retarget.pipeline.faces import Content
 
 
 def entry(number: int = 1, **fields: object) -> Entry:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch.attempt import Event, Setting, Started, Task, run_job
-from retarget.pipeline.batch.batch import BatchOptions, BatchResult, run_with
-from retarget.pipeline.batch.jobs import Job
+from retarget.pipeline.batch import BatchOptions, BatchResult, Job, Setting, Task
+from retarget.pipeline.batch.attempt import Event, Started, run_job
+from retarget.pipeline.batch.batch import run_with
 from retarget.pipeline.commands import batch as batch_cli
 from retarget.pipeline.commands.main import main
 from retarget.pipeline.errors import RetargetError
-from retarget.pipeline.media.video import EncodeOptions
+from retarget.pipeline.media import EncodeOptions
 
 
 @pytest.fixture(scope="module")

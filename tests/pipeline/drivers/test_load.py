@@ -10,7 +10,7 @@ from retarget.model import action_units
 from retarget.pipeline.drivers.curves import CurveDriver
 from retarget.pipeline.drivers.load import FaceDrivers, files_of_driver, load_driver
 from retarget.pipeline.errors import DriverError, OptionError
-from retarget.pipeline.faces.analysis import FaceSelection
+from retarget.pipeline.faces import FaceSelection
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Target
 from retarget.pipeline.run import Resources, retarget_video

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retarget.pipeline.edit.blend import MOTION_FLOOR_PX, blend, edited_box
+from retarget.pipeline.edit.blend import MOTION_FLOOR_PX, blended, edited_box
 from retarget.pipeline.edit.render import FaceEdit
 from retarget.pipeline.media.color import LUMA_COEFFICIENTS
 from retarget.pipeline.records import Box, Color
@@ -57,10 +57,10 @@ def noise_frame(make_frame: Any, formats: Any, name: str, width: int = 130, heig
 def test_zero_motion_is_the_very_same_frame(make_frame: Any, make_info: Any, formats: Any, name: str) -> None:
     frame = noise_frame(make_frame, formats, name)
     info = make_info(130, 91, name)
-    assert blend(frame, [], info) is frame
-    assert blend(frame, [edit(placed(10, 10)), edit(placed(30, 5))], info) is frame
+    assert blended(frame, [], info) is frame
+    assert blended(frame, [edit(placed(10, 10)), edit(placed(30, 5))], info) is frame
     below = edit(placed(10, 10), shift=(0.9 * MOTION_FLOOR_PX, 0), residual=(1e-4, 1e-4, 1e-4))
-    assert blend(frame, [below], info) is frame
+    assert blended(frame, [below], info) is frame
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +77,7 @@ def test_pixels_outside_the_box_are_bit_identical(
         inner=Box(20, 15, 50, 40),
     )
     before = [plane.copy() for plane in frame.planes]
-    result = blend(frame, [wish], info)
+    result = blended(frame, [wish], info)
     box = edited_box(wish, info)
     assert not box.is_empty
     assert box.width < 60
@@ -109,7 +109,7 @@ def test_the_box_ends_with_the_picture(make_info: Any) -> None:
 @pytest.mark.parametrize("where", [(-500, 0), (500, 0), (0, -500), (0, 500)])
 def test_a_face_beyond_the_picture_changes_nothing(make_frame: Any, make_info: Any, where: Any) -> None:
     frame = make_frame(64, 48)
-    assert blend(frame, [edit(placed(*where), shift=(3, 0), residual=(0.5, 0.5, 0.5))], make_info()) is frame
+    assert blended(frame, [edit(placed(*where), shift=(3, 0), residual=(0.5, 0.5, 0.5))], make_info()) is frame
 
 
 # Motion
@@ -126,7 +126,7 @@ def test_a_disc_moves_by_the_known_distance(
     frame = make_frame(190, 150, name, disc(*middle, radius=side / 8))
     moved = np.array([3.0, -2.25])
     wish = edit(placed(left, top, crop_per_display), shift=moved * crop_per_display)
-    result = blend(frame, [wish], make_info(190, 150, name))
+    result = blended(frame, [wish], make_info(190, 150, name))
     for i, plane in enumerate(result.planes):
         step = 2.0 ** np.array(formats[name].plane_shift(i))
         assert center_of(plane, 50) * step == pytest.approx(middle + moved, abs=0.12), i
@@ -138,7 +138,7 @@ def test_in_turned_video_up_is_the_displays_up(make_frame: Any, make_info: Any, 
     middle = np.array([info.display_width / 2, info.display_height / 2])
     at_coded = info.coded_from_display @ (*middle, 1)
     frame = make_frame(120, 90, "yuv420p", disc(*at_coded))
-    result = blend(frame, [edit(placed(*(middle - S / 2)), shift=(2, -5))], info)
+    result = blended(frame, [edit(placed(*(middle - S / 2)), shift=(2, -5))], info)
     expected = info.coded_from_display @ (middle[0] + 2, middle[1] - 5, 1)
     assert center_of(result.planes[0], 50) == pytest.approx(expected, abs=0.05)
     assert center_of(result.planes[2], 50) * 2 == pytest.approx(expected, abs=0.12)
@@ -149,7 +149,7 @@ def test_with_wide_pixels_a_display_pixel_is_half_a_coded_one(make_frame: Any, m
 
     info = make_info(80, 90, "yuv444p", sample_aspect_ratio=Fraction(2))
     frame = make_frame(80, 90, "yuv444p", disc(40, 45))
-    result = blend(frame, [edit(placed(80 - S / 2, 45 - S / 2), shift=(6, 4))], info)
+    result = blended(frame, [edit(placed(80 - S / 2, 45 - S / 2), shift=(6, 4))], info)
     assert center_of(result.planes[0], 50) == pytest.approx([43, 49], abs=0.05)
 
 
@@ -158,13 +158,13 @@ def test_in_a_rolled_crop_motion_is_the_crops(make_frame: Any, make_info: Any, d
     info = make_info(120, 90, "yuv444p")
     turn = placed(0, 0, 1.0, 90)[:, :2]
     matrix = np.c_[turn, np.array([S / 2, S / 2]) - turn @ (60, 45)]
-    result = blend(make_frame(120, 90, "yuv444p", disc(60, 45)), [edit(matrix, shift=(0, -5))], info)
+    result = blended(make_frame(120, 90, "yuv444p", disc(60, 45)), [edit(matrix, shift=(0, -5))], info)
     assert center_of(result.planes[0], 50) == pytest.approx([65, 45], abs=0.05)
 
 
 def test_whole_pixel_motion_copies_samples_exactly(make_frame: Any, make_info: Any, formats: Any) -> None:
     frame = noise_frame(make_frame, formats, "yuv444p10le")
-    result = blend(frame, [edit(placed(30, 10), shift=(3, 2))], make_info(130, 91, "yuv444p10le"))
+    result = blended(frame, [edit(placed(30, 10), shift=(3, 2))], make_info(130, 91, "yuv444p10le"))
     inner = np.s_[30:60, 50:80]  # away from the rim, where motion fades
     for new, old in zip(result.planes, frame.planes, strict=True):
         np.testing.assert_array_equal(new[inner], old[28:58, 47:77])
@@ -176,7 +176,7 @@ def test_overshoot_at_a_hard_edge_stays_within_the_bits(
 ) -> None:
     top = 2 ** formats[name].depth_bits - 1
     frame = make_frame(100, 80, name, lambda x, _: np.where((x // 5) % 2 == 0, 0, top))
-    result = blend(frame, [edit(placed(20, 8), shift=(0.5, 0))], make_info(100, 80, name))
+    result = blended(frame, [edit(placed(20, 8), shift=(0.5, 0))], make_info(100, 80, name))
     for plane in result.planes:
         assert plane.max() == top
         assert plane.min() == 0
@@ -185,7 +185,7 @@ def test_overshoot_at_a_hard_edge_stays_within_the_bits(
 def test_motion_fades_out_at_the_rim_of_the_crop(make_frame: Any, make_info: Any) -> None:
     # A ramp shows its motion as a difference: all of it in the middle, none at the crop's edge, no step between.
     frame = make_frame(130, 100, "gray10le", lambda x, _: 200 + 4 * x)
-    result = blend(frame, [edit(placed(30, 20), shift=(2, 0))], make_info(130, 100, "gray10le"))
+    result = blended(frame, [edit(placed(30, 20), shift=(2, 0))], make_info(130, 100, "gray10le"))
     change = frame.planes[0].astype(int)[52] - result.planes[0].astype(int)[52]
     assert change[62] == 8
     assert change[30] <= 2
@@ -202,7 +202,7 @@ def test_two_faces_are_both_edited(make_frame: Any, make_info: Any, disc: Any) -
         edit(placed(45 - S / 2, 45 - S / 2), shift=(3, 0)),
         edit(placed(145 - S / 2, 45 - S / 2), shift=(0, 4)),
     ]
-    plane = blend(frame, edits, make_info(200, 90, "yuv444p")).planes[0]
+    plane = blended(frame, edits, make_info(200, 90, "yuv444p")).planes[0]
     assert center_of(plane[:, :100], 50) == pytest.approx([48, 45], abs=0.05)
     assert center_of(plane[:, 100:], 50) == pytest.approx([45, 49], abs=0.05)
 
@@ -218,7 +218,7 @@ def test_a_known_colour_changes_the_planes_by_the_matrix(
     frame = make_frame(100, 80, name, [100 * unit, 128 * unit, 128 * unit])
     info = make_info(100, 80, name, color=Color(matrix, full_range=False))
     rgb = np.array([0.2, -0.1, 0.15])
-    result = blend(frame, [edit(placed(20, 8), residual=rgb)], info)
+    result = blended(frame, [edit(placed(20, 8), residual=rgb)], info)
     kr, kb = LUMA_COEFFICIENTS[matrix]
     luma = kr * rgb[0] + (1 - kr - kb) * rgb[1] + kb * rgb[2]
     expected = [219 * luma, 224 * (rgb[2] - luma) / (2 - 2 * kb), 224 * (rgb[0] - luma) / (2 - 2 * kr)]
@@ -230,9 +230,9 @@ def test_a_known_colour_changes_the_planes_by_the_matrix(
 def test_paint_adds_to_rgb_and_gray_planes(make_frame: Any, make_info: Any) -> None:
     frame = make_frame(100, 80, "gbrap", [50, 60, 70, 80])
     wish = edit(placed(20, 8), residual=(0.2, 0.1, -0.1))
-    result = blend(frame, [wish], make_info(100, 80, "gbrap"))
+    result = blended(frame, [wish], make_info(100, 80, "gbrap"))
     assert [int(plane[40, 50]) for plane in result.planes] == [76, 34, 121, 80]  # 0.1 * 255 rounds with .5 added
-    gray = blend(
+    gray = blended(
         make_frame(100, 80, "gray", 50),
         [edit(placed(20, 8), residual=(0.2,) * 3)],
         make_info(100, 80, "gray", color=Color("bt709", full_range=True)),
@@ -243,14 +243,14 @@ def test_paint_adds_to_rgb_and_gray_planes(make_frame: Any, make_info: Any) -> N
 def test_paint_is_clipped_to_the_bits(make_frame: Any, make_info: Any) -> None:
     frame = make_frame(100, 80, "yuv444p10le", [1000, 512, 512])
     for amount, limit in ((1.0, 1023), (-3.0, 0)):
-        result = blend(frame, [edit(placed(20, 8), residual=(amount,) * 3)], make_info(100, 80, "yuv444p10le"))
+        result = blended(frame, [edit(placed(20, 8), residual=(amount,) * 3)], make_info(100, 80, "yuv444p10le"))
         assert result.planes[0][40, 50] == limit
 
 
 def test_paint_without_motion_keeps_the_grain(make_frame: Any, make_info: Any, formats: Any) -> None:
     frame = make_frame(100, 80, "gray10le", lambda x, y: 400 + 100 * ((x // 1 + y // 1) % 2))
     info = make_info(100, 80, "gray10le", color=Color("bt709", full_range=True))
-    result = blend(frame, [edit(placed(20, 8), residual=(0.1,) * 3)], info)
+    result = blended(frame, [edit(placed(20, 8), residual=(0.1,) * 3)], info)
     change = result.planes[0].astype(int) - frame.planes[0]
     assert (change[20:60, 35:65] == 102).all()
 
@@ -263,6 +263,6 @@ def test_the_edit_lies_where_the_crop_lies_to_a_fraction_of_a_pixel(make_frame: 
         info = make_info(200, 160, "gray10le", color=Color("bt709", full_range=True))
         matrix = placed(left, 11.5, scale)
         wish = FaceEdit(matrix, np.zeros((S, S, 2), np.float32), np.repeat(spot[..., None], 3, 2))
-        result = blend(make_frame(200, 160, "gray10le", 0), [wish], info)
+        result = blended(make_frame(200, 160, "gray10le", 0), [wish], info)
         expected = (left + 30 / scale, 11.5 + 34 / scale)
         assert center_of(result.planes[0], 0) == pytest.approx(expected, abs=0.03)

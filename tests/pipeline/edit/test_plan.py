@@ -8,8 +8,7 @@ from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.pipeline.edit.plan import EDIT_FLOOR, EditSchedule, PlanOptions, _allowed, plan_faces, units_of
 from retarget.pipeline.errors import OptionError, UnknownActionUnitError
-from retarget.pipeline.faces.analysis import ClipAnalysis, FaceSelection, FaceTrack, Shot
-from retarget.pipeline.faces.crop import alignment, apply, crop_matrix
+from retarget.pipeline.faces import ClipAnalysis, FaceSelection, FaceTrack, Shot, alignment, apply, crop_matrix
 from retarget.pipeline.records import Target, TrackedFrame
 
 C = action_units.COUNT

@@ -16,8 +16,8 @@ from retarget.model.images import to_model, warp
 from retarget.pipeline.edit import render
 from retarget.pipeline.edit.render import FaceRequest, FrameRequest, Renderer
 from retarget.pipeline.errors import OptionError
-from retarget.pipeline.faces.crop import alignment, apply, chain, crop_matrix
-from retarget.pipeline.media.color import sample_rgb
+from retarget.pipeline.faces import alignment, apply, chain, crop_matrix
+from retarget.pipeline.media import sample_rgb
 
 PUSH = {"AU12": lambda p: p * 0 + (0.1, 0.0, 0.0)}
 """Everything to the right by a tenth of the eyes' distance per unit and side: 0.2 for AU12."""

@@ -13,7 +13,7 @@ import numpy as np
 import opentimelineio as otio
 import pytest
 
-from retarget.pipeline.batch.jobs import Job
+from retarget.pipeline.batch import Job
 from retarget.pipeline.editorial import timeline as editorial
 from retarget.pipeline.editorial.timeline import (
     MediaInfo,
@@ -27,7 +27,7 @@ from retarget.pipeline.editorial.timeline import (
     write_timeline,
 )
 from retarget.pipeline.errors import OptionError, VideoOpenError
-from retarget.pipeline.media.video import EncodeOptions, create_video, open_video
+from retarget.pipeline.media import EncodeOptions, create_video, open_video
 from retarget.pipeline.options import RetargetOptions
 
 NTSC = Fraction(30000, 1001)

@@ -15,7 +15,7 @@ from retarget.pipeline.faces import cache as cache_module
 from retarget.pipeline.faces.analysis import ClipAnalysis, FaceTrack
 from retarget.pipeline.faces.cache import Contents, TrackingCache, content_of, default_cache_dir, signature_of
 from retarget.pipeline.faces.track import TrackOptions
-from retarget.pipeline.media.video import open_video
+from retarget.pipeline.media import open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Face, TrackedFrame
 from retarget.pipeline.run import Resources, retarget_video

@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.pipeline import run
 from retarget.pipeline.drivers import load as clips
-from retarget.pipeline.edit.plan import FacePlan
+from retarget.pipeline.edit import FacePlan
 from retarget.pipeline.errors import OptionError, VideoWriteError
-from retarget.pipeline.faces.analysis import ClipAnalysis, FaceTrack
-from retarget.pipeline.faces.expression import canonical_face
-from retarget.pipeline.media.video import open_video
+from retarget.pipeline.faces import ClipAnalysis, FaceTrack, canonical_face
+from retarget.pipeline.media import open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Face, Frame, Report, Target, TrackedFrame
 from retarget.pipeline.review import preview as preview_module
@@ -48,7 +47,7 @@ from retarget.pipeline.review.preview import (
     write_whole,
 )
 from retarget.pipeline.run import Session, retarget_video
-from retarget.pipeline.stream.clock import Clock
+from retarget.pipeline.stream import Clock
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 RATE = 10
@@ -231,13 +230,13 @@ def test_report_counts_the_whole_run_but_only_shown_frames_are_rendered(
     plant: Any, source: Clip, smile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[int] = []
-    blend = run.blend
+    blended = run.blended
 
     def counting(frame: Frame, *rest: Any) -> Frame:
         rendered.append(frame.index)
-        return blend(frame, *rest)
+        return blended(frame, *rest)
 
-    monkeypatch.setattr(run, "blend", counting)
+    monkeypatch.setattr(run, "blended", counting)
     report = preview(source.path, smile, tmp_path / "sheet.png", moments=3)
     assert (report.frames, report.frames_edited) == (20, 20)
     assert [index / RATE for index in rendered] == report.details["moments"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from retarget.pipeline.media.video import EncodeOptions, create_video, open_video
+from retarget.pipeline.media import EncodeOptions, create_video, open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Frame
 from retarget.pipeline.review.quality import (

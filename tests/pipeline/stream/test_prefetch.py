@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from retarget.pipeline.stream.prefetch import prefetch
+from retarget.pipeline.stream.prefetch import prefetched
 
 
 def threads() -> list[threading.Thread]:
@@ -37,7 +37,7 @@ def listed(items: Iterable[int]) -> list[int]:
 
     def consume() -> None:
         try:
-            out.extend(prefetch(items, 2))
+            out.extend(prefetched(items, 2))
         except BaseException as error:
             failure.append(error)
 
@@ -52,16 +52,16 @@ def listed(items: Iterable[int]) -> list[int]:
 
 @pytest.mark.parametrize("depth", [1, 3, 100])
 def test_the_same_items_in_the_same_order(depth: int) -> None:
-    assert list(prefetch(range(50), depth)) == list(range(50))
-    assert list(prefetch([], depth)) == []
-    assert list(prefetch([None, None], depth)) == [None, None]
+    assert list(prefetched(range(50), depth)) == list(range(50))
+    assert list(prefetched([], depth)) == []
+    assert list(prefetched([None, None], depth)) == [None, None]
 
 
 def test_it_works_in_another_thread() -> None:
     def names() -> Iterator[str]:
         yield threading.current_thread().name
 
-    assert list(prefetch(names(), 1)) == ["prefetch"]
+    assert list(prefetched(names(), 1)) == ["prefetch"]
 
 
 def test_an_exception_comes_at_its_place() -> None:
@@ -71,7 +71,7 @@ def test_an_exception_comes_at_its_place() -> None:
 
     taken: list[int] = []
     with pytest.raises(OSError, match="disk gone"):
-        taken.extend(prefetch(failing(), 10))
+        taken.extend(prefetched(failing(), 10))
     assert taken == [0, 1, 2]
 
 
@@ -108,7 +108,7 @@ def test_closing_early_closes_upstream_and_joins() -> None:
         finally:
             closed.append(threading.current_thread().name)
 
-    ahead = prefetch(endless(), 2)
+    ahead = prefetched(endless(), 2)
     assert [next(ahead) for _ in range(3)] == [0, 1, 2]
     assert len(threads()) == 1
     ahead.close()
@@ -117,7 +117,7 @@ def test_closing_early_closes_upstream_and_joins() -> None:
 
 def test_a_consumer_that_fails_leaves_no_thread() -> None:
     def consume() -> None:
-        for item in prefetch(itertools.count(), 2):
+        for item in prefetched(itertools.count(), 2):
             if item == 3:
                 raise ValueError("enough")
 
@@ -127,7 +127,7 @@ def test_a_consumer_that_fails_leaves_no_thread() -> None:
 
 
 def test_ten_of_an_endless_stream() -> None:
-    ahead = prefetch(itertools.count(), 4)
+    ahead = prefetched(itertools.count(), 4)
     assert list(itertools.islice(ahead, 10)) == list(range(10))
     ahead.close()
 
@@ -140,7 +140,7 @@ def test_it_runs_ahead_but_no_further_than_said() -> None:
             made.append(i)
             yield i
 
-    ahead = prefetch(count(), 3)
+    ahead = prefetched(count(), 3)
     assert next(ahead) == 0
     assert soon(lambda: len(made) == 5)  # the one taken, three waiting, one at the door
     time.sleep(0.25)  # longer than the put's own timeout
@@ -150,11 +150,11 @@ def test_it_runs_ahead_but_no_further_than_said() -> None:
 
 def test_a_depth_without_bound_is_our_bug() -> None:
     with pytest.raises(AssertionError):
-        next(prefetch([1], 0))
+        next(prefetched([1], 0))
 
 
 def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
-    ahead = prefetch(itertools.count(), 2)
+    ahead = prefetched(itertools.count(), 2)
     assert threads() == []
     ahead.close()
 
@@ -172,6 +172,6 @@ def test_an_interrupt_while_the_thread_starts_leaves_upstream_alone(monkeypatch:
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt, match="while it waits"):
-        next(prefetch(upstream(), 1))
+        next(prefetched(upstream(), 1))
     assert soon(lambda: threads() == [])
     assert touched == []

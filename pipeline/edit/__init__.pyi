@@ -1,0 +1,15 @@
+from .blend import blended as blended
+from .blend import edited_box as edited_box
+from .plan import EDIT_FLOOR as EDIT_FLOOR
+from .plan import REGIONS as REGIONS
+from .plan import EditSchedule as EditSchedule
+from .plan import FacePlan as FacePlan
+from .plan import PlanOptions as PlanOptions
+from .plan import plan_faces as plan_faces
+from .render import FaceEdit as FaceEdit
+from .render import FrameRequest as FrameRequest
+from .render import RenderedFrame as RenderedFrame
+from .render import Renderer as Renderer
+from .render import usable_cores as usable_cores
+from .trajectory import envelope as envelope
+from .trajectory import smooth as smooth

@@ -1,0 +1,11 @@
+from .timeline import TIMELINE_SUFFIXES as TIMELINE_SUFFIXES
+from .timeline import MediaInfo as MediaInfo
+from .timeline import Shot as Shot
+from .timeline import Timeline as Timeline
+from .timeline import as_file_name as as_file_name
+from .timeline import is_scene_list as is_scene_list
+from .timeline import load_timeline as load_timeline
+from .timeline import place as place
+from .timeline import probe_media as probe_media
+from .timeline import timecode_frames as timecode_frames
+from .timeline import write_timeline as write_timeline

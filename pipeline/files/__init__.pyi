@@ -1,0 +1,9 @@
+from .output import MADE_FROM as MADE_FROM
+from .output import check_not_input as check_not_input
+from .output import check_output as check_output
+from .output import check_suffix as check_suffix
+from .output import whole_file as whole_file
+from .output import write_whole as write_whole
+from .sequence import SequencePattern as SequencePattern
+from .sequence import find_sequence as find_sequence
+from .sequence import parse_pattern as parse_pattern

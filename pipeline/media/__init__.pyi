@@ -1,0 +1,12 @@
+from .color import conversion as conversion
+from .color import sample_rgb as sample_rgb
+from .pieces import Pieces as Pieces
+from .pieces import drop_pieces as drop_pieces
+from .video import EncodeOptions as EncodeOptions
+from .video import VideoReader as VideoReader
+from .video import VideoWriter as VideoWriter
+from .video import advance_timecode as advance_timecode
+from .video import check_encode_options as check_encode_options
+from .video import create_video as create_video
+from .video import open_video as open_video
+from .video import proxy as proxy
