@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeGuard, TypeVar
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +17,10 @@ from .errors import OptionError
 from .faces import FaceSelection
 from .media import EncodeOptions
 
-T = TypeVar("T")
-
-Progress = Callable[[Iterable[T], str, int], Iterable[T]]
-"""Wraps an iterable to show how far it is: (items, label, expected count or 0)."""
-
 
 def is_named(neutral: float | str | Path) -> TypeGuard[Neutral]:
     """Whether a neutral is auto, none or a time, rather than a picture."""
     return isinstance(neutral, float | int) or str(neutral) in ("auto", "none")
-
-
-def no_progress(items: Iterable[T], label: str, total: int) -> Iterable[T]:  # noqa: ARG001 - the silent Progress
-    """Shows nothing."""
-    return items
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,10 +50,10 @@ from .errors import NoFaceError, OptionError, VideoReadError
 from .faces import AU_SOURCE, ClipAnalysis, FaceSelection, TrackingCache
 from .files import MADE_FROM, check_not_input
 from .media import EncodeOptions, Pieces, VideoReader, VideoWriter, create_video, open_video
-from .options import Progress, RetargetOptions, is_named, no_progress
+from .options import RetargetOptions, is_named
 from .records import Frame, Report, VideoInfo
 from .report import faded_frames, notes_on, plan_details
-from .stream import Clock, prefetched
+from .stream import Clock, Progress, Stage, no_progress, prefetched
 
 RENDER_AHEAD_FRAMES = 2
 BLEND_AHEAD_FRAMES = 2
@@ -149,7 +149,7 @@ def retarget_video(
         if pieces is not None and session.frame_count > pieces.frames_at(session.reader.info.frame_rate):
             writer.use_pieces(pieces)
         with writer, contextlib.closing(prefetched(session.frames_for(writer), BLEND_AHEAD_FRAMES)) as frames:
-            for frame in progress(frames, "retarget", session.frame_count):
+            for frame in progress(frames, Stage.RETARGET, session.frame_count):
                 with clock.running("encode"):
                     writer.write(frame)
             session.check_count()
@@ -180,7 +180,7 @@ def track_ahead(
             return
         for driver in drivers:
             load_driver(driver, options, frame_rate=reader.info.frame_rate, progress=progress, cache=cache)
-        analyse_clip(stack, reader, options, clock=Clock(), progress=progress, label="track", cache=cache)
+        analyse_clip(stack, reader, options, clock=Clock(), progress=progress, label=Stage.TRACK, cache=cache)
 
 
 def _share_of_encoder(encode: EncodeOptions, cores: int | None) -> EncodeOptions:
@@ -247,7 +247,7 @@ class Session:
             self.options,
             clock=self._clock,
             progress=self._progress,
-            label="track",
+            label=Stage.TRACK,
             cache=self._cache,
         )
         if not self.analysis.tracks:

@@ -1,4 +1,4 @@
-"""The house: what imports what goes one way, rooms speak through their doors, what is shipped is what is declared."""
+"""The house: imports go one way, rooms speak through their doors, what is shipped is what is declared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAY_IMPORT = {"model": set(), "pipeline": {"model"}, "train": {"model", "pipelin
 ROOMS = {
     "model": (),
     "pipeline": (
-        "errors", "records", "stream", "files", "media", "faces", "editorial", "drivers", "edit",
+        "errors", "records", "smoothing", "stream", "files", "media", "faces", "editorial", "drivers", "edit",
         "options", "report", "run", "review", "batch", "commands", "benchmarks",
     ),
     "train": (),
@@ -76,7 +76,7 @@ def imports(file: str, source: str) -> Iterator[Import]:
 
 def room_of(module: str) -> str:
     """The room of "retarget.pipeline.media.reader": "media"; "" for the package itself."""
-    return (module.split(".") + ["", ""])[2]
+    return [*module.split("."), "", ""][2]
 
 
 def breaches(file: str, source: str) -> list[str]:

@@ -21,9 +21,9 @@ from retarget.model.geometry import LEFT_IRIS, RIGHT_IRIS
 from retarget.pipeline.drivers import analyse_clip, no_face
 from retarget.pipeline.faces import FaceSelection, head_pose
 from retarget.pipeline.media import EncodeOptions, open_video
-from retarget.pipeline.options import Progress, RetargetOptions, no_progress
+from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.run import retarget_video
-from retarget.pipeline.stream import Clock
+from retarget.pipeline.stream import Clock, Progress, Stage, no_progress
 
 from .metrics import response, second_difference
 from .scores import FilmRecord, FilmScores
@@ -246,7 +246,7 @@ def track_first_face(path: Path, *, trim_end: float | None) -> TrackedFace:
     options = RetargetOptions(trim_end=trim_end)
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(open_video(path, trim_end=trim_end))
-        analysis, rejected = analyse_clip(stack, reader, options, clock=Clock(), label="track")
+        analysis, rejected = analyse_clip(stack, reader, options, clock=Clock(), label=Stage.TRACK)
         tracks = [track for track, _ in analysis.select(FaceSelection()) if track.shot == 0]
         if not tracks:
             raise no_face(path, rejected, options)

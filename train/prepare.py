@@ -53,8 +53,8 @@ from retarget.pipeline.faces import (
     head_pose,
 )
 from retarget.pipeline.media import VideoReader, open_video, proxy, sample_rgb
-from retarget.pipeline.options import Progress, no_progress
 from retarget.pipeline.records import Face, Frame, TrackedFrame, VideoInfo
+from retarget.pipeline.stream import Progress, no_progress
 
 from . import labels
 from .contact import contact_sheet

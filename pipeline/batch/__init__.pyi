@@ -17,6 +17,5 @@ from .jobs import JobSheetError as JobSheetError
 from .jobs import jobs_from_globs as jobs_from_globs
 from .jobs import load_sheet as load_sheet
 from .manifest import Entry as Entry
-from .manifest import is_there as is_there
 from .manifest import job_folder as job_folder
 from .sheet import value_of as value_of

@@ -25,7 +25,7 @@ from retarget.model.checkpoint import default_checkpoint_path
 from ..drivers import CURVE_SUFFIXES, files_of_driver
 from ..errors import RetargetError
 from ..faces import DEFAULT_LIMIT_BYTES, Content, Contents, TrackingCache, content_of, signature_of
-from ..files import parse_pattern
+from ..files import is_there, parse_pattern, part_of
 from ..media import Pieces, drop_pieces, open_video
 from ..options import RetargetOptions
 from ..report import write_report
@@ -35,11 +35,9 @@ from .manifest import (
     begin_work,
     clear_leftovers,
     end_work,
-    is_there,
     job_folder,
     job_lock,
     now,
-    part_of,
     pieces_folder,
     report_path,
 )

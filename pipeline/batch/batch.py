@@ -21,7 +21,9 @@ from tqdm import tqdm
 
 from ..errors import OptionError, RetargetError
 from ..faces import DEFAULT_LIMIT_BYTES, Contents, default_cache_dir, signature_of
+from ..files import part_of
 from ..media import drop_pieces, open_video
+from ..stream import Stage
 from .attempt import (
     Event,
     JobState,
@@ -41,7 +43,6 @@ from .manifest import (
     clear_all_leftovers,
     end_work,
     job_folder,
-    part_of,
     pieces_folder,
     report_path,
 )
@@ -367,9 +368,9 @@ class _Batch:
     def _frames_done(self, event: Progressed) -> float:
         total = self._frames.of(event.index)
         before = self._running.get(event.index, 0.0)
-        if event.stage == "track":
+        if event.stage == Stage.TRACK:
             return max(before, min(event.frames, total) / 2)
-        if event.stage == "retarget":
+        if event.stage == Stage.RETARGET:
             return max(before, (total + min(event.frames, total)) / 2)
         return before
 

@@ -33,7 +33,7 @@ from typing import Any, Literal, Self
 from retarget.model.errors import RetargetError
 
 from ..faces import Content
-from ..files import parse_pattern
+from ..files import is_there, part_of
 
 FILE_NAME = "retarget-batch.jsonl"
 HIDDEN_FOLDER = ".retarget"
@@ -42,7 +42,6 @@ FORMAT_VERSION = 1
 JOB_LOCK_SECONDS = 60.0
 """How long a job waits for a process that still works on it, such as one whose parent was just killed."""
 
-_FILM_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv")
 
 EntryState = Literal["done", "failed"]
 
@@ -125,20 +124,6 @@ def report_path(output_dir: Path, name: str) -> Path:
 def pieces_folder(folder: Path) -> Path:
     """Where the pieces of a job's output are kept; `folder` is the job's."""
     return folder / "pieces"
-
-
-def part_of(output: Path) -> Path:
-    """What an output is written to before it is renamed: a hidden file, or for pictures a hidden folder."""
-    if output.suffix.lower() in _FILM_SUFFIXES:
-        return output.with_name(f".{output.stem}.part{output.suffix}")
-    pattern = parse_pattern(output)
-    return output.with_name(f".{pattern.stem if pattern else output.stem}.part")
-
-
-def is_there(output: Path) -> bool:
-    """Whether an output, or any picture of a sequence, exists."""
-    pattern = parse_pattern(output)
-    return output.exists() if pattern is None else bool(pattern.files())
 
 
 # The file ----------------------------------------------------------------------------------------------

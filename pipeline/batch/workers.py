@@ -24,6 +24,7 @@ from ..edit import usable_cores
 from ..errors import RetargetError
 from ..faces import Contents, TrackingCache
 from ..run import track_ahead
+from ..stream import Stage
 from .attempt import (
     Event,
     Outcome,
@@ -306,7 +307,7 @@ class TrackingAhead:
             return task
         while self._thread.is_alive():
             self._thread.join(TICK_SECONDS)
-            tell("track", self._frames)
+            tell(Stage.TRACK, self._frames)
         self.stop()
         return replace(task, known=(*task.known, *self._contents.used.values()))
 
@@ -354,7 +355,7 @@ class _Teller:
         self._is_halfway = False
 
     def __call__(self, stage: str, frames: int) -> None:
-        if stage == "retarget" and not self._is_halfway:
+        if stage == Stage.RETARGET and not self._is_halfway:
             self._is_halfway = True
             self._channel.send(_Halfway())
         if time.monotonic() - self._last >= TICK_SECONDS:

@@ -22,7 +22,6 @@ from ..batch import (
     JobSheetError,
     Run,
     batch_main,
-    is_there,
     job_folder,
     jobs_from_globs,
     load_sheet,
@@ -32,9 +31,10 @@ from ..batch import (
 from ..editorial import Timeline, write_timeline
 from ..errors import OptionError, RetargetError
 from ..faces import DEFAULT_LIMIT_BYTES, default_cache_dir
-from ..files import parse_pattern, write_whole
+from ..files import is_there, parse_pattern, write_whole
 from ..options import RetargetOptions
 from ..review import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json, write_qc
+from ..stream import Stage
 from .terminal import bars, parser
 
 DESCRIPTION = """\
@@ -193,7 +193,7 @@ def _report(sheet: JobSheet, result: BatchResult, arguments: argparse.Namespace)
     jobs = {job.index: job for job in sheet.jobs}
     progress = bars(quiet=arguments.quiet, unit="clip")
     items = [(jobs[job.index], job, sheet.output_dir) for job in done]
-    found = list(progress(_qualities(items, arguments.jobs), "report", len(items)))
+    found = list(progress(_qualities(items, arguments.jobs), Stage.REPORT, len(items)))
     title = arguments.sheet.name if arguments.sheet else f"{len(done)} clips, {arguments.driver.name}"
     write_qc(sheet.output_dir, found, title=title)
     timeline = sheet.output_dir / "batch.otio"

@@ -18,10 +18,11 @@ from ..errors import OptionError
 from ..faces import FACE_ORDERS, FaceSelection, track_video
 from ..files import check_output, parse_pattern
 from ..media import EncodeOptions, open_video
-from ..options import Progress, RetargetOptions
+from ..options import RetargetOptions
 from ..records import Report
 from ..report import write_report
 from ..run import retarget_video
+from ..stream import Progress
 from .terminal import bars, parser, run_command
 
 T = TypeVar("T")

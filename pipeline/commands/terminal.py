@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from ..errors import RetargetError
-from ..options import Progress, no_progress
+from ..stream import Progress, no_progress
 
 
 class Parser(argparse.ArgumentParser):

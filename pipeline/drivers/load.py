@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from ..edit import smooth
 from ..errors import DriverError, NoFaceError
 from ..faces import (
     PROXY_PX,
@@ -27,9 +26,10 @@ from ..faces import (
     whole_series,
 )
 from ..media import VideoReader, open_video, proxy
-from ..options import Progress, RetargetOptions, is_named, no_progress
+from ..options import RetargetOptions, is_named
 from ..records import ExpressionSeries, Target, TrackedFrame
-from ..stream import Clock, prefetched
+from ..smoothing import smooth
+from ..stream import Clock, Progress, Stage, no_progress, prefetched
 from .curves import load_curves
 from .series import Driver, DriverOptions, SeriesDriver, neutral_of, read_series
 
@@ -193,7 +193,7 @@ def clip_series(
             options,
             clock=clock or Clock(),
             progress=progress,
-            label="driver",
+            label=Stage.DRIVER,
             cache=cache,
         )
         series = whole_series(analysis, selection)

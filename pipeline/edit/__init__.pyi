@@ -12,4 +12,3 @@ from .render import RenderedFrame as RenderedFrame
 from .render import Renderer as Renderer
 from .render import usable_cores as usable_cores
 from .trajectory import envelope as envelope
-from .trajectory import smooth as smooth

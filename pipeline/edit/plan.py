@@ -15,8 +15,9 @@ from retarget.model.crop_spec import CropSpec
 from ..drivers import Driver, neutral_at, neutral_of
 from ..errors import OptionError, UnknownActionUnitError
 from ..faces import ClipAnalysis, FaceSelection, FaceTrack, Shot, apply, crop_matrix
+from ..smoothing import runs, smooth
 from .render import FaceRequest
-from .trajectory import edge_ramp, envelope, relative, runs, smooth
+from .trajectory import edge_ramp, envelope, relative
 
 EDIT_FLOOR = 1 / 255
 """Relative action units all below this leave the frame untouched."""

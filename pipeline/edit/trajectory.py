@@ -1,4 +1,4 @@
-"""Expression over time: smooth it, and turn it into relative action units (paper Eq. 1, 2).
+"""Expression over time turned into relative action units (paper Eq. 1, 2).
 
     v_rel(t) = strength * gain * weight(t) * (value(t) - own(t))     where the driver replaces
     v_rel(t) = strength * gain * weight(t) * value(t)                where it adds
@@ -9,12 +9,8 @@ departure from rest, never another person's resting face.
 
 from __future__ import annotations
 
-import itertools
-import math
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from ..records import Target
 
@@ -28,33 +24,6 @@ PITCH_FADE_DEGREES = (25.0, 45.0)
 """(full effect up to, none beyond): outside, half of the face is hidden and a warp tears it."""
 
 CONFIDENCE_FADE = (0.5, 0.1)
-
-
-def smooth(values: NDArray[np.floating], seconds: Series, *, window_seconds: float) -> Series:
-    """(n, k) float64: zero-phase Savitzky-Golay smoothing (quadratic) over a window, along the first axis.
-
-    Works within unbroken runs only (a run ends where a step is over 2.5 times the usual one). The window is
-    the odd number of samples nearest to `window_seconds`; below 5 samples a quadratic passes through them
-    all, so nothing changes. Peaks as short as the window keep most of their height: blinks survive.
-    """
-    out = np.array(values, np.float64)
-    if len(out) < 5 or window_seconds <= 0:
-        return out
-    step = float(np.median(np.diff(seconds)))
-    # Half way between two odd numbers it is the smaller, whichever way the division rounds (30 fps, 0.2 s).
-    window = 2 * math.ceil(window_seconds / max(step, 1e-9) / 2 - 1 - 1e-3) + 1
-    for start, stop in runs(seconds, step):
-        length = min(window, (stop - start - 1) // 2 * 2 + 1)
-        if length >= 5:
-            out[start:stop] = savgol_filter(out[start:stop], length, 2, axis=0, mode="interp")
-    return out
-
-
-def runs(seconds: Series, step: float) -> list[tuple[int, int]]:
-    """(start, stop) index ranges without a gap."""
-    breaks = np.flatnonzero(np.diff(seconds) > 2.5 * step) + 1
-    edges = [0, *breaks.tolist(), len(seconds)]
-    return list(itertools.pairwise(edges))
 
 
 def relative(

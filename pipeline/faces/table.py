@@ -14,9 +14,9 @@ from retarget.model import action_units
 from ..drivers import TrackingRow, analyse_clip, no_face, write_tracking_csv
 from ..files import check_output, check_suffix
 from ..media import open_video
-from ..options import Progress, RetargetOptions, no_progress
+from ..options import RetargetOptions
 from ..records import Report
-from ..stream import Clock
+from ..stream import Clock, Progress, Stage, no_progress
 from .analysis import ClipAnalysis, FaceSelection
 
 
@@ -48,7 +48,9 @@ def track_video(
                 sequence_rate=options.sequence_rate,
             )
         )
-        analysis, rejected = analyse_clip(stack, reader, options, clock=clock, progress=progress, label="track")
+        analysis, rejected = analyse_clip(
+            stack, reader, options, clock=clock, progress=progress, label=Stage.TRACK
+        )
         if not analysis.tracks:
             raise no_face(clip, rejected, options)
         write_tracking_csv(output, _rows(analysis))

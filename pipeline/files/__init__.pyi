@@ -1,3 +1,6 @@
+from . import suffixes as suffixes
+from .names import is_there as is_there
+from .names import part_of as part_of
 from .output import MADE_FROM as MADE_FROM
 from .output import check_not_input as check_not_input
 from .output import check_output as check_output

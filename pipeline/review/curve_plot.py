@@ -28,8 +28,9 @@ from retarget.model.action_units import ActionUnit
 from ..drivers import CAPTURE_SUFFIXES, CURVE_SUFFIXES, CurveDriver, Driver, clip_series, load_driver, read_series
 from ..errors import DriverError, OptionError
 from ..files import MADE_FROM, check_output, check_suffix, write_whole
-from ..options import Progress, RetargetOptions, no_progress
+from ..options import RetargetOptions
 from ..records import ExpressionSeries
+from ..stream import Progress, no_progress
 from .preview import shortened
 
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")

@@ -28,10 +28,10 @@ from ..errors import OptionError
 from ..faces import chain, crop_matrix
 from ..files import MADE_FROM, check_output, check_suffix, write_whole
 from ..media import EncodeOptions, VideoReader, VideoWriter, create_video, open_video, proxy, sample_rgb
-from ..options import Progress, RetargetOptions, no_progress
+from ..options import RetargetOptions
 from ..records import Box, Color, Frame, PixelFormat, Report, Target, VideoInfo
 from ..run import EditedFrame, Session
-from ..stream import Clock
+from ..stream import Clock, Progress, Stage, no_progress
 
 Rgb = NDArray[np.uint8]
 """(h, w, 3) uint8 RGB."""
@@ -128,7 +128,7 @@ def preview(
         if film is not None:
             stack.enter_context(film)
         expected = session.frame_count if film else len(chosen)
-        for edited in progress(_shown(session, None if film else chosen), "preview", expected):
+        for edited in progress(_shown(session, None if film else chosen), Stage.PREVIEW, expected):
             with clock.running("draw"):
                 if edited.source.index in chosen:
                     sheet.add(edited)

@@ -26,7 +26,7 @@ from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 
 from ..drivers import DECODE_AHEAD_FRAMES, analyse_clip
-from ..edit import envelope, smooth
+from ..edit import envelope
 from ..errors import RetargetError
 from ..faces import (
     ClipAnalysis,
@@ -39,9 +39,10 @@ from ..faces import (
     head_pose,
 )
 from ..media import VideoReader, advance_timecode, open_video, proxy, sample_rgb
-from ..options import Progress, RetargetOptions, no_progress
+from ..options import RetargetOptions
 from ..records import Frame, VideoInfo
-from ..stream import Clock, prefetched
+from ..smoothing import smooth
+from ..stream import Clock, Progress, Stage, no_progress, prefetched
 
 Series = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -586,13 +587,15 @@ def _read(item: QcInput, *, progress: Progress[Any]) -> ClipSeries:
     requests, clock = _requests(item.report), Clock()
     with contextlib.ExitStack() as stack:
         source, output = (stack.enter_context(reader) for reader in _open_both(item, item.output))
-        before, _ = analyse_clip(stack, source, item.options, clock=clock, progress=progress, label="QC source")
+        before, _ = analyse_clip(
+            stack, source, item.options, clock=clock, progress=progress, label=Stage.QC_SOURCE
+        )
         planned = _planned(before, requests)
         pairs = _SideBySide(source, output, before, planned)
         after = stack.enter_context(ClipAnalysis())
         tracker = stack.enter_context(FaceTracker(output.info, TrackOptions(min_face_px=item.options.min_face_px)))
         with contextlib.closing(prefetched(pairs, DECODE_AHEAD_FRAMES)) as frames:
-            for _ in progress(after.collect(tracker.track(frames)), "QC output", before.frame_count):
+            for _ in progress(after.collect(tracker.track(frames)), Stage.QC_OUTPUT, before.frame_count):
                 pass
         smooth_seconds = item.options.smooth_seconds
         return ClipSeries(
@@ -1048,7 +1051,7 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
     """How a job came out. Tracks source and output once each; costs about as long as two analyses of the source.
 
     Never fails for what is wrong with the job or its files: that is what it is to report. `progress` sees two
-    passes, "QC source" and "QC output".
+    passes, "QC source" and Stage.QC_OUTPUT.
     """
     report = item.report or {}
     quality = ClipQuality(

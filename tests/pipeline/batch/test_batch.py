@@ -36,10 +36,8 @@ from retarget.pipeline.batch.jobs import Job
 from retarget.pipeline.batch.manifest import (
     LockedError,
     Manifest,
-    is_there,
     job_folder,
     manifest_path,
-    part_of,
     pieces_folder,
     read_entries,
     report_path,
@@ -48,6 +46,7 @@ from retarget.pipeline.batch.workers import death, share_of_cores
 from retarget.pipeline.edit import Renderer
 from retarget.pipeline.errors import NoFaceError, OptionError
 from retarget.pipeline.faces import content_of
+from retarget.pipeline.files import is_there, part_of
 from retarget.pipeline.media import EncodeOptions
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.run import retarget_video

@@ -17,15 +17,14 @@ from retarget.pipeline.batch.manifest import (
     begin_work,
     clear_all_leftovers,
     clear_leftovers,
-    is_there,
     job_folder,
     job_lock,
     manifest_path,
-    part_of,
     read_entries,
     report_path,
 )
 from retarget.pipeline.faces import Content
+from retarget.pipeline.files import is_there, part_of
 
 
 def entry(number: int = 1, **fields: object) -> Entry:

@@ -107,10 +107,10 @@ def test_rounded_to_a_millisecond(fake: Time) -> None:
 
 
 def test_another_threads_work_is_not_nested_in_this_ones(fake: Time) -> None:
-    from retarget.pipeline.stream.prefetch import prefetch
+    from retarget.pipeline.stream.prefetch import prefetched
 
     clock = Clock()
-    ahead = prefetch(clock.stage("decode", slow([1], fake, 5)), 1)
+    ahead = prefetched(clock.stage("decode", slow([1], fake, 5)), 1)
     with clock.running("track"):
         list(ahead)
     # Both were busy for five seconds of this clock: waiting for another thread is not taken off.

@@ -1,0 +1,35 @@
+"""What a file is, by the end of its name: one list for every room. All in lower case, with the dot."""
+
+from __future__ import annotations
+
+FILM_OUTPUTS = (".mp4", ".mov", ".m4v", ".mkv")
+"""Films that are written."""
+PICTURE_OUTPUTS = (".png", ".tif", ".tiff")
+"""Pictures, and sequences of them, that are written."""
+
+# fmt: off
+FILMS = (*FILM_OUTPUTS, ".mxf", ".avi", ".webm", ".mpg", ".ts", ".m2ts")
+"""Films that are looked for in a folder of media. Any file may be named as a source: its content decides."""
+PICTURES = frozenset({
+    ".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".bmp", ".dpx", ".exr", ".tga", ".ppm", ".pgm",
+    ".pnm", ".jp2", ".j2k", ".sgi", ".psd",
+})
+"""Single pictures, also as parts of a sequence."""
+PLATES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", ".exr")
+"""Pictures that are looked for in a folder of media."""
+# fmt: on
+
+CURVES = frozenset({".yaml", ".yml"})
+"""Keyframed curves."""
+CAPTURES = frozenset({".csv"})
+"""Measured expressions: OpenFace and its like."""
+
+SHEETS = frozenset({".yaml", ".yml"})
+"""Sheets of jobs."""
+TABLES = frozenset({".csv", ".tsv", ".txt"})
+"""Sheets of jobs as tables; also PySceneDetect's scene lists."""
+TIMELINES = frozenset({".edl", ".otio"})
+"""Cuts: CMX3600 and OpenTimelineIO."""
+
+CONTACT_SHEETS = (".png", ".jpg", ".jpeg")
+PLOTS = (".png", ".pdf", ".svg")
