@@ -38,6 +38,7 @@ from ..faces import (
     crop_matrix,
     head_pose,
 )
+from ..files import is_there
 from ..media import VideoReader, advance_timecode, open_video, proxy, sample_rgb
 from ..options import RetargetOptions
 from ..records import Frame, VideoInfo
@@ -1067,7 +1068,7 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
     )
     if item.state == "failed":
         return _hopeless(quality, item, "failed", item.error)
-    if item.output is None:
+    if item.output is None or not is_there(item.output):
         return _hopeless(quality, item, "no_output", "the output does not exist; run the job again")
     try:
         clip = _read(item, progress=progress)
