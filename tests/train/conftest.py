@@ -14,7 +14,7 @@ from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.geometry import MOUTH, GeometryModel
 from retarget.pipeline.faces import alignment, apply, canonical_face, crop_matrix
-from retarget.train.dataset import Dataset, open_dataset, save_dataset
+from retarget.train.data import Dataset, open_dataset, save_dataset
 
 JAW = action_units.resolve("AU26")[0]
 

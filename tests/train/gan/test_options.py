@@ -1,0 +1,86 @@
+"""Recipes are what the paper says; a mistake in a config is named with the nearest thing that exists."""
+
+from pathlib import Path
+
+import pytest
+
+from retarget.model import action_units
+from retarget.model.ganimation import GanimationConfig
+from retarget.model.generator import GeneratorConfig
+from retarget.train.gan.options import ConfigError, load_options, recipes
+
+
+def test_the_papers_recipe() -> None:
+    paper = load_options("paper")
+    losses, schedule = paper.losses, paper.schedule
+    assert paper.generator.config(17) == GeneratorConfig(
+        head="rgb", width=64, crop_px=128, k_msf=3, norm="instance", au_count=17
+    )
+    assert paper.au_names == action_units.OPENFACE_NAMES
+    assert (losses.condition_critic, losses.condition) == (150, 150)
+    assert (losses.self_reconstruction, losses.cycle, losses.total_variation) == (30, 30, 5e-6)
+    assert losses.gradient_penalty == 10
+    assert (schedule.beta1, schedule.beta2, schedule.critic_steps) == (0.5, 0.999, 4)
+    assert (schedule.epochs, schedule.learning_rate, schedule.final_learning_rate) == (30, 1e-4, 1e-5)
+    assert paper.data.pair_fraction == 0
+
+
+@pytest.mark.parametrize(("name", "k_msf"), [("paper-kmsf0", 0), ("paper-kmsf1", 1), ("paper-kmsf2", 2)])
+def test_an_ablation_differs_in_one_thing(name: str, k_msf: int) -> None:
+    assert load_options(name) == load_options("paper", [f"generator.k_msf={k_msf}"])
+
+
+def test_the_baselines() -> None:
+    assert load_options("paper-absolute") == load_options("paper", ["condition=absolute"])
+    ganimation = load_options("ganimation")
+    assert isinstance(ganimation.generator.config(17), GanimationConfig)
+    assert ganimation.condition == "absolute"
+    assert load_options("ganimation-relative") == load_options("ganimation", ["condition=relative"])
+
+
+def test_every_recipe_is_complete() -> None:
+    assert all(load_options(name) for name in recipes())
+
+
+def test_a_file_builds_on_a_recipe_and_is_changed_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("base: default\ngenerator: {width: 16}\nseed: 3\n")
+    mine = load_options(str(file), ["data.batch=4", "generator.norm=none"])
+    assert mine == load_options("default", ["generator.width=16", "seed=3", "data.batch=4", "generator.norm=none"])
+
+
+def test_only_what_changes_learning_changes_the_hash() -> None:
+    one = load_options("default")
+    assert load_options("default", ["run.log_steps=3", "schedule.steps=7"]).learning_hash == one.learning_hash
+    assert load_options("default", ["losses.cycle=1"]).learning_hash != one.learning_hash
+    assert load_options("default", ["seed=1"]).learning_hash != one.learning_hash
+
+
+@pytest.mark.parametrize(
+    ("config", "changes", "message"),
+    [
+        ("papper", [], "'papper' is neither a recipe nor a .yaml file; did you mean paper?"),
+        ("nothing.yaml", [], "nothing.yaml: No such file"),
+        ("paper", ["generator.widht=3"], "unknown option generator.widht; did you mean generator.width?"),
+        ("paper", ["width=3"], "unknown option width; did you mean generator.width?"),
+        ("paper", ["generator.width=wide"], "generator.width is 'wide'; input should be a valid integer"),
+        ("paper", ["generator.width"], "'generator.width' is not KEY=VALUE"),
+        ("paper", ["generator.crop_px=100"], "crop_px is 100, expected a multiple of 16"),
+        ("paper", ["data.batch=0"], "data.batch is 0; input should be greater"),
+        ("paper", ["critic=null"], "there is no critic; set critic or region_critic"),
+        ("paper", ["seed={"], "is no YAML value; quote it"),
+    ],
+)
+def test_refusals(config: str, changes: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_options(config, changes)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    for text, message in (("a: [", "is no YAML"), ("- 1", "holds no options"), ("base: a.yaml", "leads back")):
+        file = tmp_path / "a.yaml"
+        file.write_text(text.replace("a.yaml", str(file)))
+        with pytest.raises(ConfigError, match=message):
+            load_options(str(file))

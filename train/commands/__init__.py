@@ -1,0 +1,1 @@
+"""The command line: it fills options and calls one function a command."""

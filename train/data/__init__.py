@@ -1,0 +1,5 @@
+"""A dataset of aligned faces on disk: pictures, one table, one array."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

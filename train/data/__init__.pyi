@@ -1,0 +1,11 @@
+from .dataset import ABOUT_FILE as ABOUT_FILE
+from .dataset import CROPS_FOLDER as CROPS_FOLDER
+from .dataset import SPLITS as SPLITS
+from .dataset import Dataset as Dataset
+from .dataset import DatasetError as DatasetError
+from .dataset import index_names as index_names
+from .dataset import open_dataset as open_dataset
+from .dataset import person_marks as person_marks
+from .dataset import save_dataset as save_dataset
+from .dataset import shared_identities as shared_identities
+from .dataset import trained_people as trained_people

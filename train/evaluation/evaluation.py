@@ -1,0 +1,429 @@
+"""The evaluation on a page: the same faces, the same requests, every method; measured before and after.
+
+    unpaired   faces towards other people's expressions: ED, response, leakage, identity, sharpness, IS
+    paired     frames of a clip towards another frame of it: distance to the true picture in mouth and eyes, and
+               how far identity moves beside what the true picture moves it
+    zero       the edit that asks for nothing (paper, Table 3)
+    sweeps     one action unit at a time, -1 .. 1.25: grids to look at, and slopes
+    cost       milliseconds and FLOPs a frame
+    films      whole clips through the main job, each clip once source and once driver (with `clips`)
+    openface   the paper's ED, from what OpenFace wrote of the kept unpaired edits (with `openface`)
+
+Action units are measured on crops by the pipeline's own tracker, before and after alike. A network for smaller
+crops gets pictures reduced by area averaging; what it changes is measured against those.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retarget.model.checkpoint import Checkpoint, load_checkpoint
+from retarget.model.device import device_named
+
+from ..data import Dataset, person_marks, trained_people
+from ..metrics import inception_score
+from .bench import Bench, EvaluateOptions, EvaluationError, Progress, Tools, no_progress, open_tools
+from .edits import EDITS_FOLDER, EditFolder, edit_list
+from .film import FilmMeter, FilmOptions, film_pairs
+from .grids import write_pairs, write_strips, write_sweep, write_unpaired, write_worst
+from .measurements import (
+    Outcome,
+    SweepTally,
+    inception_of,
+    paired_scores,
+    sweeps,
+    unpaired_outcomes,
+    unpaired_scores,
+    zero_scores,
+)
+from .methods import NOTHING_LABEL, WARP_LABEL, methods_of
+from .openface import OpenFaceEdits, open_openface, openface_notes
+from .report import JSON_FILE, TABLES_FILE, Grid, as_written, write_evaluation
+from .scores import Evaluation, FilmScores, MethodScores, OpenFaceScores, SweepScores
+from .trials import Trial, paired_rows, relative, spread, unpaired_trials
+
+__all__ = ["EvaluateOptions", "EvaluationError", "evaluate"]
+
+
+def evaluate(
+    checkpoints: Mapping[str, Path],
+    dataset: Dataset,
+    output: Path,
+    options: EvaluateOptions | None = None,
+    *,
+    progress: Progress[Any] = no_progress,
+    tools: Tools | None = None,
+) -> Evaluation:
+    """Measures checkpoints side by side, with doing nothing and the geometry's warp alone beside them.
+
+    Writes evaluation.json, README.md and grids of pictures into the folder `output`, each whole or not at all; the
+    tables come first, and again with the films. With `keep_edits`, also the folder edits.
+
+    Args:
+        checkpoints: label -> file; the labels head the tables' columns.
+        tools: None opens the real ones.
+
+    Raises:
+        EvaluationError: there is nothing to evaluate on, people of the evaluation occur in a checkpoint's
+            training, a label is taken, a clip is missing, the output is in the way, or OpenFace's files are not
+            of the edits that are made here.
+        DriverError: a file of OpenFace's cannot be used.
+        ReportWriteError: a file of the report cannot be written.
+        CheckpointError: a checkpoint cannot be used, or not on this dataset's crops.
+    """
+    options, started = options or EvaluateOptions(), time.perf_counter()
+    _check_labels(checkpoints)
+    loaded = {label: (Path(path), load_checkpoint(path)) for label, path in checkpoints.items()}
+    rows = _rows(dataset, options)
+    _check_clips(options.clips)
+    openface = open_openface(options.openface, output / EDITS_FOLDER) if options.openface else None
+    notes = _check_people(loaded, dataset, options)
+    methods = methods_of(
+        loaded, dataset_crop=dataset.crop, device=device_named(options.device, error=EvaluationError)
+    )
+    _make_folder(output, overwrite=options.overwrite)
+    with contextlib.ExitStack() as stack:
+        bench = Bench(dataset, methods, tools or stack.enter_context(open_tools()), options, progress)
+        cast = choose(bench, rows)
+        outcomes = _unpaired(bench, cast, output, openface)
+        by_openface = openface.scores() if openface else {}
+        results, sweep_grids = _results(bench, cast, outcomes, output)
+        evaluation = Evaluation(
+            dataset=dataset.folder.name,
+            split=options.split,
+            faces=len(cast.sources),
+            identities=len({int(dataset.identity[row]) for row in cast.sources}),
+            methods=tuple(replace(scores, openface=by_openface.get(scores.label)) for scores in results),
+            settings=_settings(options),
+            versions=_versions(),
+            missing=_missing(bench, cast),
+            notes=(*notes, *cast.notes, *_openface_notes(bench, by_openface)),
+            real_inception=_real_inception(bench, cast),
+            edits=_edit_list(dataset, outcomes),
+        )
+
+        def write(grids: Sequence[Grid]) -> Evaluation:
+            timed = replace(evaluation, seconds=time.perf_counter() - started)
+            write_evaluation(output, timed, grids)
+            return timed
+
+        # What is measured is on disk before the pictures and the films, which can take long and fail.
+        write(sweep_grids)
+        grids = [*_grids(bench, cast, outcomes, output), *sweep_grids]
+        if options.clips:
+            write(grids)
+            evaluation = _with_films(evaluation, _films(bench))
+        return write(grids)
+
+
+def _unpaired(bench: Bench, cast: Cast, output: Path, openface: OpenFaceEdits | None) -> dict[str, list[Outcome]]:
+    """What became of each trial; the edits are kept and checked as the options say."""
+    options = bench.options
+    if not options.keep_edits and openface is None:
+        return unpaired_outcomes(bench, cast.trials)
+    edits = edit_list(bench.dataset, bench.methods, cast.trials)
+    if openface is not None:
+        openface.check(edits)
+    if not options.keep_edits:
+        return unpaired_outcomes(bench, cast.trials)
+    folder = EditFolder(output / EDITS_FOLDER, edits)
+    for number, trial in enumerate(cast.trials):
+        folder.add_target(number, bench.gallery.plate(trial.target).picture)
+    outcomes = unpaired_outcomes(bench, cast.trials, keep=folder.add)
+    folder.finish()
+    return outcomes
+
+
+def _results(
+    bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output: Path
+) -> tuple[tuple[MethodScores, ...], list[Grid]]:
+    """Every method's scores on crops, and the grids of the sweeps, which are written on the way."""
+    first = cast.trials[0]
+    plate = bench.gallery.plate(first.source)
+    costs = {method.label: method.cost(plate, first.delta_au) for method in bench.methods}
+    paired = paired_scores(bench, cast.pairs)
+    zero = zero_scores(bench, cast.sources)
+    swept, grids = _sweep(bench, cast, output)
+    results = tuple(
+        MethodScores(
+            label=method.label,
+            kind=method.kind,
+            is_reference=method.is_reference,
+            checkpoint=method.source.name if method.source else "",
+            crop_px=method.crop_px,
+            condition=method.editor.condition if method.editor else "",
+            action_units=len(method.editor.action_units) if method.editor else 0,
+            unpaired=unpaired_scores(outcomes[method.label]),
+            paired=paired.get(method.label),
+            zero=zero[method.label],
+            sweep=swept.get(method.label),
+            cost=costs[method.label],
+            inception=inception_of(outcomes[method.label], seed=bench.options.seed),
+        )
+        for method in bench.methods
+    )
+    return results, grids
+
+
+def _grids(bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output: Path) -> list[Grid]:
+    return [
+        *write_unpaired(bench, cast.trials, output),
+        *write_pairs(bench, cast.pairs, output),
+        *write_strips(bench, cast.trials, output),
+        *write_worst(bench, outcomes, output),
+    ]
+
+
+def _with_films(evaluation: Evaluation, films: Mapping[str, FilmScores]) -> Evaluation:
+    methods = tuple(replace(method, film=films.get(method.label)) for method in evaluation.methods)
+    missing = {name: why for name, why in evaluation.missing.items() if name != "films"}
+    return replace(evaluation, methods=methods, missing=missing)
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """Who is edited towards what."""
+
+    sources: tuple[int, ...]
+    """Rows of the faces."""
+    trials: tuple[Trial, ...]
+    pairs: tuple[Trial, ...]
+    notes: tuple[str, ...]
+
+
+def choose(bench: Bench, rows: NDArray[np.int64]) -> Cast:
+    """Faces, requests and pairs from the usable rows, by the seed alone.
+
+    Raises:
+        EvaluationError: the tracker sees no face, or no two faces differ enough.
+    """
+    dataset, options, rng = bench.dataset, bench.options, np.random.default_rng(bench.options.seed)
+    order = [int(row) for row in rows[spread(dataset.identity[rows], 3 * options.faces, rng)]]
+    seen: list[int] = []
+    unseen = 0
+    for row in bench.progress(order, "faces", len(order)):
+        if len(seen) == 2 * options.faces:  # as many again as are edited, to take expressions from
+            break
+        if bench.gallery.measured(row):
+            seen.append(row)
+        else:
+            unseen += 1
+    if not seen:
+        raise EvaluationError(f"{dataset.folder}: no face is seen in any of {len(order)} crops; look at sheet.png")
+    trials = unpaired_trials(
+        seen[: options.faces],
+        seen,
+        {row: bench.gallery.plate(row).action_units for row in seen},
+        targets=options.targets,
+        min_request=options.min_request,
+        gaze=options.gaze,
+        rng=rng,
+    )
+    if not trials:
+        raise EvaluationError(
+            f"{dataset.folder}: no two of {len(seen)} faces differ by {options.min_request:g} in expression; "
+            "evaluate on more faces, or lower min_request"
+        )
+    notes = [f"{unseen} crops in which the tracker sees no face were passed over"] * bool(unseen)
+    return Cast(tuple(seen[: options.faces]), tuple(trials), tuple(_pairs(bench, rows, rng)), tuple(notes))
+
+
+def _pairs(bench: Bench, rows: NDArray[np.int64], rng: np.random.Generator) -> Iterator[Trial]:
+    """Pairs whose both frames are seen; their requests include the gaze, for the true frame has it too."""
+    dataset, options = bench.dataset, bench.options
+    if not options.pairs:
+        return
+    found = paired_rows(
+        dataset.action_units[rows],
+        dataset.angles[rows],
+        dataset.clip[rows],
+        dataset.identity[rows],
+        count=options.pairs,
+        pose_degrees=options.pose_degrees,
+        min_request=options.min_request,
+        rng=rng,
+    )
+    for a, b in bench.progress(found, "pairs", len(found)):
+        source, target = int(rows[a]), int(rows[b])
+        if bench.gallery.measured(source) and bench.gallery.measured(target):
+            own, wanted = (bench.gallery.plate(row).action_units for row in (source, target))
+            yield Trial(source, target, relative(own, wanted, gaze=True))
+
+
+def _sweep(bench: Bench, cast: Cast, output: Path) -> tuple[dict[str, SweepScores], list[Grid]]:
+    tallies: dict[str, SweepTally] = {}
+    faces = cast.sources[: bench.options.sweep_faces]
+    grids = [write_sweep(sweep, faces.index(sweep.row) + 1, output) for sweep in sweeps(bench, faces, tallies)]
+    return {label: tally.scores() for label, tally in tallies.items()}, grids
+
+
+def _films(bench: Bench) -> dict[str, FilmScores]:
+    """By label. A warp alone that shares a network's file goes by a file of its own."""
+    options = bench.options
+    pairs = film_pairs(options.clips, options.films)
+    films = FilmOptions(seconds=options.film_seconds, min_request=options.min_request, device=options.device)
+    meter, scores = FilmMeter(pairs, films), {}
+    with tempfile.TemporaryDirectory(prefix="retarget-evaluate-") as folder:
+        for i, method in enumerate(bench.editing):
+            path = Path(folder) / f"{i}.safetensors"
+            method.save(path)
+            scores[method.label] = meter.measure(path, progress=bench.progress)
+    return scores | {NOTHING_LABEL: meter.of_nothing()}
+
+
+def _real_inception(bench: Bench, cast: Cast) -> tuple[float, float] | None:
+    network = bench.tools.inception
+    if network is None:
+        return None
+    pictures = [bench.gallery.plate(row).picture for row in cast.sources]
+    size = bench.options.batch
+    parts = [network.probabilities(pictures[i : i + size]) for i in range(0, len(pictures), size)]
+    return inception_score(np.concatenate(parts))
+
+
+def _rows(dataset: Dataset, options: EvaluateOptions) -> NDArray[np.int64]:
+    """The usable rows of the split.
+
+    Raises:
+        EvaluationError: there are none.
+    """
+    wanted = dataset.is_eval if options.split == "eval" else ~dataset.is_eval
+    if not wanted.any():
+        hint = (
+            "prepare it with a split column or an eval fraction, or ask for the train split by name"
+            if options.split == "eval"
+            else "evaluate on eval"
+        )
+        raise EvaluationError(f"{dataset.folder}: the dataset has no {options.split} split; {hint}")
+    rows = np.flatnonzero(wanted & dataset.usable)
+    if not len(rows):
+        raise EvaluationError(
+            f"{dataset.folder}: every row of the {options.split} split is flagged; look at sheet.png and prepare "
+            "it with other limits"
+        )
+    return np.asarray(rows, np.int64)
+
+
+def _check_labels(labels: Iterable[str]) -> None:
+    """
+    Raises:
+        EvaluationError: a label is empty, or begins as those of what is compared with.
+    """
+    for label in labels:
+        if not label or label.startswith((NOTHING_LABEL, WARP_LABEL)):
+            raise EvaluationError(f"a checkpoint cannot be called {label!r}; give it another label")
+
+
+def _check_clips(clips: Sequence[Path]) -> None:
+    """
+    Raises:
+        EvaluationError: one is missing, or there is nobody to drive the only one.
+    """
+    for clip in clips:
+        if not clip.is_file():
+            raise EvaluationError(f"{clip}: no such clip; check the path")
+    if len(clips) == 1:
+        raise EvaluationError(f"{clips[0]}: films need two clips or more, each driven by another; add one")
+
+
+def _check_people(
+    loaded: Mapping[str, tuple[Path, Checkpoint]], dataset: Dataset, options: EvaluateOptions
+) -> list[str]:
+    """Notes on where the checkpoints' people are from.
+
+    Raises:
+        EvaluationError: someone of the evaluation was trained on.
+    """
+    if options.split == "train":
+        return ["measured on the TRAIN split: this says how well people seen in training are remembered"]
+    notes = []
+    names = [dataset.identities[i] for i in np.unique(dataset.identity[dataset.is_eval])]
+    for path, checkpoint in loaded.values():
+        trained = trained_people(checkpoint.provenance)
+        if trained is None:
+            notes.append(f"{path.name} does not say which people it was made from; they may be among those here")
+            continue
+        if shared := [name for name in names if trained.issuperset(person_marks([name]))]:
+            more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+            raise EvaluationError(
+                f"{path}: was trained on {shared[0]}{more} of this evaluation; split the dataset otherwise, or "
+                "ask for the train split by name"
+            )
+    return notes
+
+
+def _make_folder(folder: Path, *, overwrite: bool) -> None:
+    """
+    Raises:
+        EvaluationError: it is a file, or holds something that may not be replaced.
+        ReportWriteError: it cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise EvaluationError(f"{folder}: is a file; name a folder for the report")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        known = (folder / JSON_FILE).exists() or (folder / TABLES_FILE).exists()
+        what = "holds an evaluation already" if known else "is not empty"
+        raise EvaluationError(f"{folder}: {what}; name another folder or use --overwrite")
+    with as_written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _missing(bench: Bench, cast: Cast) -> dict[str, str]:
+    missing = dict(bench.tools.missing)
+    if not cast.pairs:
+        why = (
+            "none asked for" if not bench.options.pairs else "no two frames of a clip are alike in pose and differ"
+        )
+        missing["pairs"] = f"not measured: {why}"
+    elif bench.tools.perceptual is None and "perceptual" in missing:
+        missing["pairs"] = missing.pop("perceptual")
+    has_clips = bool(bench.options.clips)
+    missing["films"] = f"not measured: {'it ended before the films did' if has_clips else 'give clips'}"
+    if bench.options.openface is None:
+        missing["ED (OpenFace)"] = "not measured: keep the edits, run OpenFace on them and give its folder"
+    return missing
+
+
+def _openface_notes(bench: Bench, scores: Mapping[str, OpenFaceScores]) -> list[str]:
+    labels = [method.label for method in bench.methods]
+    return openface_notes(scores, labels) if bench.options.openface else []
+
+
+def _settings(options: EvaluateOptions) -> dict[str, Any]:
+    kept = {item.name: getattr(options, item.name) for item in fields(options) if item.name != "overwrite"}
+    openface = options.openface.resolve().name if options.openface else "none"
+    films = len(film_pairs(options.clips, options.films))
+    return kept | {"clips": len(options.clips), "films": films, "openface": openface}
+
+
+def _versions() -> dict[str, str]:
+    names = ("retarget", "torch", "mediapipe", "kornia")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"python": platform.python_version(), **found, "cores": str(os.cpu_count())}
+
+
+def _edit_list(dataset: Dataset, outcomes: Mapping[str, Sequence[Outcome]]) -> tuple[dict[str, Any], ...]:
+    rows = []
+    for same in zip(*outcomes.values(), strict=True):
+        trial = same[0].trial
+        rows.append(
+            {
+                "source": dataset.files[trial.source],
+                "target": dataset.files[trial.target],
+                "request": float(np.linalg.norm(trial.delta_au)),
+                "ed": {label: outcome.ed for label, outcome in zip(outcomes, same, strict=True)},
+            }
+        )
+    return tuple(rows)

@@ -1,0 +1,9 @@
+from .checkpoints import geometry_in as geometry_in
+from .checkpoints import geometry_of as geometry_of
+from .loop import Run as Run
+from .loop import save_editor as save_editor
+from .loop import train as train
+from .options import TrainOptions as TrainOptions
+from .options import load_options as load_options
+from .options import recipes as recipes
+from .parallel import Group as Group

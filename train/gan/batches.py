@@ -1,0 +1,299 @@
+"""Batches from a dataset: every one a function of the seed and the step's number, so that a resumed run goes on
+exactly as an uninterrupted one, and any number of processes share the same batches."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retarget.model import action_units
+from retarget.model.errors import RetargetError
+from retarget.model.images import to_model
+
+from ..data import Dataset
+from .options import DataOptions
+
+_SOFT_PX = (64, 160)
+"""Size that softened pictures come back from."""
+
+_MOST_TRIES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pictures and what is wanted of them. The first P rows are pairs: for them the true picture is there."""
+
+    image: Tensor
+    """(B, 3, S, S) in [-1, 1]."""
+    au: Tensor
+    """(B, 46) absolute, in [0, 1]."""
+    landmarks: Tensor
+    """(B, 478, 3) crop px."""
+    wanted_au: Tensor
+    """(B, 46) absolute, in [0, 1]."""
+    pair_image: Tensor
+    """(P, 3, S, S)"""
+    pair_landmarks: Tensor
+    """(P, 478, 3)"""
+    alpha: Tensor
+    """(B,) in [0, 1): where between real and edited the gradient penalty is measured. Part of the batch, so that
+    it does not depend on how many processes share it."""
+
+    @property
+    def delta_au(self) -> Tensor:
+        """(B, 46) relative (Eq. 1)."""
+        return self.wanted_au - self.au
+
+    @property
+    def pairs(self) -> int:
+        """P"""
+        return len(self.pair_image)
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device, pictures as channels_last."""
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
+        for name in ("image", "pair_image"):
+            moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
+        return Batch(**moved)
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """What makes one row of a batch."""
+
+    row: int
+    other: int
+    """The frame to become (pairs), or whose expression to take on."""
+    is_pair: bool
+    seed: int
+
+
+BatchStream = Generator[Batch, None, None]
+"""Batches of consecutive steps; closing it ends its threads."""
+
+
+class BatchSource:
+    """Batches of a dataset's training people, less some that are set aside for looking at."""
+
+    def __init__(
+        self, dataset: Dataset, options: DataOptions, *, crop_px: int, mirror: NDArray[np.int64], seed: int = 0
+    ) -> None:
+        """`mirror` (478,): for each landmark its mirror image.
+
+        Raises:
+            RetargetError: too few people, or no pairs where pairs are asked for.
+        """
+        self.dataset, self.options, self.crop_px, self.seed = dataset, options, crop_px, seed
+        self._mirror = mirror
+        self._scale = crop_px / dataset.crop.size_px
+        usable = np.flatnonzero(dataset.usable & ~dataset.is_eval)
+        people = np.unique(dataset.identity[usable])
+        if len(people) < 2:
+            raise RetargetError(
+                f"{dataset.folder}: {len(people)} usable person{'s' * (len(people) != 1)} to train on; "
+                "another's expression is needed as a target, add people"
+            )
+        aside = _set_aside(people, options.validation_fraction, seed)
+        self.rows = usable[~np.isin(dataset.identity[usable], aside)]
+        self.validation_rows = usable[np.isin(dataset.identity[usable], aside)]
+        self._chance = _by_person(dataset.identity[self.rows])
+        self._pairs = _Pairs(dataset, self.rows, options) if options.pair_fraction else None
+
+    @property
+    def identities(self) -> list[str]:
+        """Names of the people it trains on or looks at."""
+        known = np.unique(self.dataset.identity[np.concatenate([self.rows, self.validation_rows])])
+        return [self.dataset.identities[i] for i in known]
+
+    def batch(self, step: int, *, rank: int = 0, world: int = 1) -> Batch:
+        """The batch of that number: process `rank`'s share of it."""
+        return self._made(self._picks(step, self.options.batch)[rank::world], is_training=True)
+
+    def validation(self, count: int) -> Batch:
+        """Pairs and strangers of people set aside (of the training people if there are none): always the same."""
+        rows = self.validation_rows if len(self.validation_rows) > 1 else self.rows
+        rng = np.random.default_rng([self.seed, 1])
+        pairs = _Pairs(self.dataset, rows, self.options) if _has_pairs(self.dataset, rows, self.options) else None
+        picks = []
+        for i in range(count):
+            found = pairs.draw(rng) if pairs is not None and i < count // 2 else None
+            row, other = found or (int(rng.choice(rows)), int(rng.choice(rows)))
+            picks.append(_Pick(row, other, found is not None, 0))
+        return self._made(picks, is_training=False)
+
+    def stream(self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2) -> BatchStream:
+        """Batches from that step on, for ever; as many as `threads` are made ahead."""
+        return _ahead(lambda step: self.batch(step, rank=rank, world=world), first_step, depth=threads)
+
+    def _picks(self, step: int, count: int) -> list[_Pick]:
+        rng = np.random.default_rng([self.seed, 2, step])
+        pairs = round(count * self.options.pair_fraction) if self._pairs is not None else 0
+        picks = []
+        for i in range(count):
+            seed = int(rng.integers(2**62))
+            if i < pairs:
+                assert self._pairs is not None
+                row, other = self._pairs.draw(rng)
+            else:
+                row, other = (int(r) for r in rng.choice(self.rows, 2, p=self._chance))
+            picks.append(_Pick(row, other, i < pairs, seed))
+        return picks
+
+    def _made(self, picks: list[_Pick], *, is_training: bool) -> Batch:
+        picks = sorted(picks, key=lambda pick: not pick.is_pair)
+        with_pairs = [pick for pick in picks if pick.is_pair]
+        made = [self._example(pick, is_training=is_training) for pick in picks]
+        size = self.crop_px
+        empty = np.empty((0, size, size, 3), np.uint8), np.empty((0, 478, 3), np.float32)
+        pair_images = np.stack([m["pair_image"] for m in made[: len(with_pairs)]]) if with_pairs else empty[0]
+        pair_points = np.stack([m["pair_landmarks"] for m in made[: len(with_pairs)]]) if with_pairs else empty[1]
+        return Batch(
+            image=to_model(np.stack([m["image"] for m in made])),
+            au=torch.from_numpy(np.stack([m["au"] for m in made])),
+            landmarks=torch.from_numpy(np.stack([m["landmarks"] for m in made])),
+            wanted_au=torch.from_numpy(np.stack([m["wanted_au"] for m in made])),
+            pair_image=to_model(pair_images),
+            pair_landmarks=torch.from_numpy(pair_points),
+            alpha=torch.tensor([np.random.default_rng([pick.seed, 1]).random() for pick in picks]).float(),
+        )
+
+    def _example(self, pick: _Pick, *, is_training: bool) -> dict[str, NDArray[Any]]:
+        data, options = self.dataset, self.options
+        rng = np.random.default_rng(pick.seed)
+        image, landmarks = self._face(pick.row)
+        au, wanted = data.action_units[pick.row], data.action_units[pick.other]
+        out: dict[str, NDArray[Any]] = {"image": image, "landmarks": landmarks}
+        if pick.is_pair:
+            out["pair_image"], out["pair_landmarks"] = self._face(pick.other)
+        if is_training:
+            out |= _augmented(out, options, rng)
+            au = _noisy(au, options.real_noise, rng)
+            wanted = _noisy(wanted, options.real_noise if pick.is_pair else options.wanted_noise, rng)
+            if options.flip and rng.random() < 0.5:
+                out = {key: self._flipped(key, value) for key, value in out.items()}
+                au, wanted = (value[list(action_units.mirrored())] for value in (au, wanted))
+        known = data.known
+        out["au"] = np.where(known, au, 0).astype(np.float32)
+        out["wanted_au"] = np.where(known, wanted, 0).astype(np.float32)
+        return out
+
+    def _face(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        image = self.dataset.image(row)
+        if self._scale != 1:
+            way = cv2.INTER_AREA if self._scale < 1 else cv2.INTER_CUBIC
+            image = np.asarray(cv2.resize(image, (self.crop_px, self.crop_px), interpolation=way), np.uint8)
+        return image, np.asarray(self.dataset.landmarks[row], np.float32) * np.float32(self._scale)
+
+    def _flipped(self, key: str, value: NDArray[Any]) -> NDArray[Any]:
+        if key.endswith("image"):
+            return np.ascontiguousarray(value[:, ::-1])
+        return (value[self._mirror] * (-1, 1, 1) + (self.crop_px, 0, 0)).astype(np.float32)
+
+
+class _Pairs:
+    """Frames of one clip in similar pose and with different expressions."""
+
+    def __init__(self, dataset: Dataset, rows: NDArray[np.int64], options: DataOptions) -> None:
+        self._data, self._options = dataset, options
+        self._of_clip = _clips(dataset, rows)
+        if not self._of_clip:
+            raise RetargetError(
+                f"{dataset.folder}: no clip has two usable frames to pair; add video, or set data.pair_fraction=0"
+            )
+        people = np.array([dataset.identity[frames[0]] for frames in self._of_clip])
+        lengths = np.array([len(frames) for frames in self._of_clip], np.float64)
+        chance = _by_person(people) * np.sqrt(lengths)
+        self._chance = chance / chance.sum()
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Two rows; the larger the change between them, the likelier.
+
+        Where no frames fit the limits, the nearest thing found in a few tries.
+        """
+        best: tuple[int, int] | None = None
+        for _ in range(_MOST_TRIES):
+            frames = self._of_clip[rng.choice(len(self._of_clip), p=self._chance)]
+            row = int(rng.choice(frames))
+            turned = np.abs(self._data.angles[frames] - self._data.angles[row]).max(1)
+            change = np.linalg.norm(self._data.action_units[frames] - self._data.action_units[row], axis=1)
+            fits = (turned <= self._options.pair_pose_degrees) & (change >= self._options.pair_change)
+            if fits.any():
+                weight = np.where(fits, change, 0)
+                return row, int(rng.choice(frames, p=weight / weight.sum()))
+            others = frames[frames != row]
+            best = best or (row, int(others[np.argmin(turned[frames != row])]))
+        assert best is not None
+        return best
+
+
+def _clips(dataset: Dataset, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    order = rows[np.argsort(dataset.clip[rows], kind="stable")]
+    groups = np.split(order, np.flatnonzero(np.diff(dataset.clip[order])) + 1)
+    return [frames for frames in groups if len(frames) > 1]
+
+
+def _has_pairs(dataset: Dataset, rows: NDArray[np.int64], options: DataOptions) -> bool:
+    return bool(options.pair_fraction) and bool(_clips(dataset, rows))
+
+
+def _set_aside(people: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.int64]:
+    count = min(round(fraction * len(people)), len(people) - 2)
+    return np.random.default_rng([seed, 0]).permutation(people)[:count]
+
+
+def _by_person(identity: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n,) chances: a person with k rows weighs as sqrt(k), not as k."""
+    _, index, count = np.unique(identity, return_inverse=True, return_counts=True)
+    chance = 1 / np.sqrt(count[index])
+    return np.asarray(chance / chance.sum(), np.float64)
+
+
+def _noisy(au: NDArray[np.float32], size: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    return np.clip(au + rng.uniform(-size, size, au.shape), 0, 1).astype(np.float32)
+
+
+def _augmented(
+    pictures: dict[str, NDArray[Any]], options: DataOptions, rng: np.random.Generator
+) -> dict[str, NDArray[Any]]:
+    """The pictures of one example, all changed alike."""
+    images = {key: value for key, value in pictures.items() if key.endswith("image")}
+    if options.soften and rng.random() < options.soften:
+        size, small = images["image"].shape[0], int(rng.integers(*_SOFT_PX))
+        small = min(small, size)
+        for key, image in images.items():
+            tiny = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+            images[key] = np.asarray(cv2.resize(tiny, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+    if options.color:
+        gain, contrast, saturation = 1 + rng.uniform(-options.color, options.color, 3)
+        for key, image in images.items():
+            gray = image.mean(axis=2, keepdims=True)
+            vivid = gray + (image - gray) * saturation
+            images[key] = np.clip((vivid - 110) * contrast * gain + 110 * gain, 0, 255).astype(np.uint8)
+    return images
+
+
+def _ahead(make: Callable[[int], Batch], first: int, *, depth: int) -> BatchStream:
+    """make(first), make(first + 1), ...: each started `depth` steps before it is asked for."""
+    with ThreadPoolExecutor(depth, thread_name_prefix="batch") as pool:
+        waiting: queue.SimpleQueue[Future[Batch]] = queue.SimpleQueue()
+        step = first
+        try:
+            for _ in range(depth):
+                waiting.put(pool.submit(make, step))
+                step += 1
+            while True:
+                batch = waiting.get().result()
+                waiting.put(pool.submit(make, step))
+                step += 1
+                yield batch
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
