@@ -1,8 +1,11 @@
-from .drivers import load_driver as load_driver
 from .errors import RetargetError as RetargetError
 from .faces import FaceSelection as FaceSelection
-from .faces import track_video as track_video
 from .media import EncodeOptions as EncodeOptions
 from .options import RetargetOptions as RetargetOptions
-from .records import Report as Report
+from .report import Report as Report
 from .run import retarget_video as retarget_video
+from .run import track_video as track_video
+from .session import analyse_clip as analyse_clip
+from .session import edited_frames as edited_frames
+from .session import load_driver as load_driver
+from .session import plan_edits as plan_edits

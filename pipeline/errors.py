@@ -7,6 +7,7 @@ __all__ = [
     "DriverError",
     "NoFaceError",
     "OptionError",
+    "ReportError",
     "RetargetError",
     "UnknownActionUnitError",
     "VideoOpenError",
@@ -39,3 +40,7 @@ class DriverError(RetargetError, ValueError):
 
 class NoFaceError(RetargetError, LookupError):
     """No usable face where one is needed."""
+
+
+class ReportError(RetargetError, ValueError):
+    """A run's report cannot be read."""

@@ -11,10 +11,10 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from .drivers import After, DriverOptions, Mode, Neutral
+from .drivers import After, DriverOptions, Measuring, Mode, Neutral
 from .edit import PlanOptions
 from .errors import OptionError
-from .faces import FaceSelection
+from .faces import FaceSelection, TrackOptions
 from .media import EncodeOptions
 
 
@@ -88,6 +88,27 @@ class RetargetOptions:
             smooth_seconds=self.smooth_seconds,
             neutral=neutral,
             faces=self.faces or faces or FaceSelection(),
+        )
+
+    @property
+    def is_trimmed(self) -> bool:
+        """Whether only a part of the source is edited."""
+        return bool(self.trim_start or self.trim_end)
+
+    def track_options(self) -> TrackOptions:
+        """The part that is about finding faces."""
+        return TrackOptions(min_face_px=self.min_face_px)
+
+    def measuring(self) -> Measuring:
+        """The part that is about measuring the faces of a driver."""
+        neutral = self.driver_neutral
+        return Measuring(
+            faces=self.driver_faces,
+            smooth_seconds=self.smooth_seconds,
+            gaze=self.gaze,
+            neutral_picture=None if is_named(neutral) else Path(str(neutral)),
+            sequence_rate=self.sequence_rate,
+            track=self.track_options(),
         )
 
     def driver_options(self) -> DriverOptions:

@@ -8,7 +8,7 @@ and boxes of faces are in display pixels; `VideoInfo.coded_from_display` leads t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -332,32 +332,6 @@ class Target:
         shapes = {self.values.shape, self.weight.shape, self.additive.shape}
         if len(shapes) != 1 or self.values.ndim != 2 or self.values.shape[1] != action_units.COUNT:
             raise ValueError(f"Target needs three (N, {action_units.COUNT}) arrays, got {sorted(shapes)}")
-
-
-@dataclass
-class Report:
-    """What a run did; the one mutable record, filled by the stages and written as JSON."""
-
-    frames: int = 0
-    frames_edited: int = 0
-    frames_without_face: int = 0
-    """No face found at all; passed through."""
-    frames_faded: int = 0
-    """Edited with less than the asked strength because of pose, confidence or size."""
-    decode_failures: int = 0
-    """Pictures that the decoder could not or only partly make; their place in time is kept."""
-    shots: int = 0
-    faces: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Busy time per stage; stages overlap, so they can add up to more than the elapsed time."""
-    notes: list[str] = field(default_factory=list)
-    """Warnings for the user, one line each, in the order they arose."""
-    details: dict[str, Any] = field(default_factory=dict)
-    """What was run: files, options, versions, and per-face curves."""
-
-    def as_json(self) -> Mapping[str, Any]:
-        """Plain types, ready for `json.dump`."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True, eq=False)

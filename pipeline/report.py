@@ -1,22 +1,69 @@
-"""What a run did, gathered and written down."""
+"""What a run did, as a typed and versioned record: written as JSON, and read back here and nowhere else."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from retarget.model import action_units
 
-from .edit import FacePlan
-from .faces import ClipAnalysis
+from .errors import ReportError
 from .files import write_whole
-from .media import VideoReader
-from .records import Report
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class FaceReport:
+    """One face's curves over its shot: only action units that were asked to move."""
+
+    shot: int
+    face: int
+    """Its place among the selected faces of the shot."""
+    size_px: float
+    """Median of the longer side, in display pixels."""
+    seconds: tuple[float, ...]
+    """Of its moments, from the source's first frame."""
+    allowed: tuple[float, ...]
+    """In [0, 1]: how much pose, confidence and appearance let through."""
+    own: Mapping[str, tuple[float, ...]]
+    """Per action unit, absolute, smoothed."""
+    v_rel: Mapping[str, tuple[float, ...]]
+    """Per action unit, the change that was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a run did."""
+
+    frames: int = 0
+    frames_edited: int = 0
+    frames_without_face: int = 0
+    """No face found at all; passed through."""
+    frames_faded: int = 0
+    """Edited with less than the asked strength because of pose, confidence or size."""
+    decode_failures: int = 0
+    """Pictures that the decoder could not or only partly make; their place in time is kept."""
+    shots: int = 0
+    faces: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Busy time per stage; stages overlap, so they can add up to more than the elapsed time."""
+    notes: tuple[str, ...] = ()
+    """Warnings for the user, one line each, in the order they arose."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What was run: files, options, versions."""
+    curves: tuple[FaceReport, ...] = ()
+    """Of each edited face."""
+    version: int = FORMAT_VERSION
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain types, ready for `json.dump`; the curves stand in `details.faces`."""
+        written = asdict(self)
+        faces = written.pop("curves")
+        return {"version": written.pop("version"), **written, "details": {**self.details, "faces": faces}}
 
 
 def write_report(report: Report, path: str | Path) -> None:
@@ -29,37 +76,78 @@ def write_report(report: Report, path: str | Path) -> None:
     write_whole(Path(path), data, failure="the report cannot be written")
 
 
-def faded_frames(plans: Sequence[FacePlan]) -> int:
-    """Frames in which some face's edit was held back by pose, confidence or appearance."""
-    faded = {int(f) for plan in plans for f in plan.track.frames[plan.allowed < 0.99]}
-    return len(faded)
+def read_report(path: Path) -> Report:
+    """What `write_report` wrote.
+
+    Raises:
+        ReportError: the file cannot be read, is no report, or is damaged.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
+    except ValueError as error:
+        raise ReportError(f"{path}: cannot be read as JSON; give the report of a run") from error
+    try:
+        return report_of(document)
+    except ReportError as error:
+        raise ReportError(f"{path}: {error}") from error
 
 
-def notes_on(reader: VideoReader, analysis: ClipAnalysis) -> list[str]:
-    """What the user should know about the source, one line each."""
-    notes = []
-    if analysis.frames_without_face:
-        notes.append(
-            f"{analysis.frames_without_face} of {analysis.frame_count} frames show no usable face; passed through"
+def report_of(document: Any) -> Report:
+    """A report from what its JSON says. One without a version is of before there were any, and reads the same.
+
+    Raises:
+        ReportError: it is no report, is damaged, or is of a version that is not known here.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("details"), dict):
+        raise ReportError("is JSON, but no report of a run with faces; give one that a run wrote")
+    version = document.get("version", FORMAT_VERSION)
+    if version != FORMAT_VERSION:
+        raise ReportError(f"is a report of version {version}, not {FORMAT_VERSION}; run again")
+    details = dict(document["details"])
+    faces = details.pop("faces", [])
+    try:
+        return Report(
+            **{name: int(document.get(name, 0)) for name in _COUNTS},
+            seconds={str(name): float(value) for name, value in document.get("seconds", {}).items()},
+            notes=tuple(str(note) for note in document.get("notes", ())),
+            details=details,
+            curves=tuple(_face_of(face) for face in faces),
         )
-    if reader.decode_failures:
-        notes.append(f"{reader.decode_failures} pictures could not be decoded whole; their place in time is kept")
-    return notes
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ReportError("the report's faces are damaged or of another version; run again") from error
 
 
-def plan_details(plan: FacePlan) -> dict[str, Any]:
-    """A face's curves, for `retarget curves`: only action units that were asked to move."""
-    moved = np.flatnonzero(np.abs(plan.delta_au).max(axis=0) >= 1e-3)
-    return {
-        "shot": plan.track.shot,
-        "face": plan.position,
-        "size_px": round(float(np.median(plan.track.size_px)), 1),
-        "seconds": np.round(plan.track.seconds, 4).tolist(),
-        "allowed": np.round(plan.allowed, 3).tolist(),
-        "own": _columns(plan.own, moved),
-        "v_rel": _columns(plan.delta_au, moved),
-    }
+_COUNTS = (
+    "frames",
+    "frames_edited",
+    "frames_without_face",
+    "frames_faded",
+    "decode_failures",
+    "shots",
+    "faces",
+)
 
 
-def _columns(values: NDArray[np.float32], which: NDArray[np.intp]) -> dict[str, list[float]]:
-    return {action_units.NAMES[i]: np.round(values[:, i].astype(float), 4).tolist() for i in which}
+def _face_of(face: Any) -> FaceReport:
+    """Raises one of the errors of wrong types where the curves do not fit together."""
+    read = FaceReport(
+        shot=int(face["shot"]),
+        face=int(face["face"]),
+        size_px=float(face["size_px"]),
+        seconds=_column(face["seconds"]),
+        allowed=_column(face["allowed"]),
+        own={name: _column(values) for name, values in face["own"].items()},
+        v_rel={name: _column(values) for name, values in face["v_rel"].items()},
+    )
+    columns = [read.allowed, *read.own.values(), *read.v_rel.values()]
+    if not read.seconds or any(len(column) != len(read.seconds) for column in columns):
+        raise ValueError("columns of different lengths")
+    if not set(read.own) == set(read.v_rel) <= set(action_units.NAMES):
+        raise ValueError("unknown action units")
+    return read
+
+
+def _column(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..faces import chain
 from ..media import conversion
 from ..records import Box, Color, Frame, VideoInfo
-from .render import FaceEdit
+from .records import FaceEdit
 
 MOTION_FLOOR_PX = 0.02
 """Crop pixels of motion below which a pixel counts as unmoved."""

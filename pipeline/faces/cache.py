@@ -1,8 +1,8 @@
-"""What was computed once and need not be again: content hashes of files, and what tracking found in a clip.
+"""What tracking found in a clip, kept: nothing is tracked twice.
 
-An entry of the tracking cache is one zip file, named by a hash of everything that its content depends on:
-`v1/ab/ab12....tracks`. It appears whole or not at all, its parts have checksums, and whatever cannot be read is
-ignored and written anew. Entries that were not used for longest go when the folder grows beyond its limit.
+An entry is one zip file, named by a hash of everything that its content depends on: `v1/ab/ab12....tracks`. It
+appears whole or not at all, its parts have checksums, and whatever cannot be read is ignored and written anew.
+Entries that were not used for longest go when the folder grows beyond its limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import importlib.metadata
 import io
 import json
 import os
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -22,14 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 
-from ..errors import OptionError, VideoOpenError, VideoReadError
-from ..files import find_sequence, parse_pattern
+from ..errors import OptionError
+from ..files import Contents
 from ..media import VideoReader
-from ..records import LANDMARKS
+from ..records import LANDMARKS, VideoInfo
 from .analysis import ClipAnalysis, FaceTrack, Shot
 from .expression import AU_SOURCE
-from .track import TrackOptions
+from .landmark_store import LandmarkStore
+from .options import TrackOptions
 
 DEFAULT_LIMIT_BYTES = 4 * 2**30
 """About eight hours of one tracked face at 25 frames a second (half a GB an hour)."""
@@ -41,124 +42,8 @@ _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZ
 
 
 def default_cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/retarget`, or `~/.cache/retarget`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "retarget"
-
-
-# Files by content --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Content:
-    """A file (or image sequence) as it was when its content was read."""
-
-    path: str
-    """Absolute."""
-    signature: str
-    """Size and time of change, in nanoseconds; while these stay, so does the content."""
-    sha256: str
-
-
-class Contents:
-    """Content hashes of files, each read once and then remembered by size and time of change."""
-
-    def __init__(self, known: Iterable[Content] = ()) -> None:
-        self._known = {content.path: content for content in known}
-        self.used: dict[str, Content] = {}
-        """What was asked for, by path: for the manifest, and for `check_unchanged`."""
-
-    def remembered(self, path: Path) -> str | None:
-        """The hash of a file that has not changed since it was read, or None. Reads nothing."""
-        known = self._known.get(_absolute(path))
-        with contextlib.suppress(OSError, VideoOpenError):
-            if known is not None and known.signature == signature_of(path):
-                self.used[known.path] = known
-                return known.sha256
-        return None
-
-    def sha256(self, path: Path) -> str:
-        """The hash of the content, read if need be.
-
-        Raises:
-            VideoOpenError: there is no such file.
-            VideoReadError: it changes while it is read.
-        """
-        digest = self.remembered(path)
-        if digest is None:
-            content = content_of(path)
-            self._known[content.path] = self.used[content.path] = content
-            digest = content.sha256
-        return digest
-
-    def check_unchanged(self) -> None:
-        """Raises VideoReadError if any file that was used is no longer as it was."""
-        for content in self.used.values():
-            _check_still(Path(content.path), content.signature)
-
-
-def content_of(path: Path) -> Content:
-    """Reads a file, or every file of an image sequence; raises as `Contents.sha256`."""
-    try:
-        before = signature_of(path)
-        digest = _digest(path)
-    except OSError as error:
-        if isinstance(error, VideoOpenError):
-            raise
-        raise VideoOpenError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
-    _check_still(path, before)
-    return Content(_absolute(path), before, digest)
-
-
-def signature_of(path: Path) -> str:
-    """Size and time of change; of a sequence, a hash of those of its files. Raises OSError or VideoOpenError."""
-    files = _files(path)
-    if len(files) == 1:
-        return _stat_text(files[0])
-    listing = "\n".join(f"{file.name} {_stat_text(file)}" for file in files)
-    return f"{len(files)} files {hashlib.sha256(listing.encode()).hexdigest()[:16]}"
-
-
-def _stat_text(file: Path) -> str:
-    stat = file.stat()
-    return f"{stat.st_size} bytes {stat.st_mtime_ns}"
-
-
-def _check_still(path: Path, signature: str) -> None:
-    try:
-        now = signature_of(path)
-    except OSError as error:
-        raise VideoReadError(f"{path}: vanished while it was read; put it back and run again") from error
-    if now != signature:
-        raise VideoReadError(
-            f"{path}: is being written to ({signature.rpartition(' ')[0]}, then {now.rpartition(' ')[0]}); "
-            "run again when it is complete"
-        )
-
-
-def _files(path: Path) -> list[Path]:
-    pattern = parse_pattern(path)
-    return [path] if pattern is None else list(find_sequence(pattern, shown_as=str(path)).values())
-
-
-def _digest(path: Path) -> str:
-    files = _files(path)
-    if len(files) == 1:
-        return _file_digest(files[0])
-    names = "\n".join(f"{file.name} {_file_digest(file)}" for file in files)
-    return hashlib.sha256(names.encode()).hexdigest()
-
-
-def _file_digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _absolute(path: Path) -> str:
-    return str(path.absolute())
-
-
-# Tracking ----------------------------------------------------------------------------------------------
+    """The system's folder for caches: `$XDG_CACHE_HOME/retarget` or `~/.cache/retarget` on Linux."""
+    return platformdirs.user_cache_path("retarget", appauthor=False)
 
 
 class TrackingCache:
@@ -190,26 +75,25 @@ class TrackingCache:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def load(self, key: str, analysis: ClipAnalysis) -> float | None:
-        """Fills the empty `analysis`; returns the size of the largest face left out. None: nothing is there."""
+    def load(self, key: str, info: VideoInfo) -> ClipAnalysis | None:
+        """The analysis of the clip that was opened as `info`; None: nothing is there that can be read."""
         path = self._path(key)
         try:
             with zipfile.ZipFile(path) as entry:
-                found = _read(entry, analysis)
+                found = _read(entry, info)
             os.utime(path)  # for the order in which entries go
         except _READ_ERRORS:
-            analysis.reset()
             return None
         return found
 
-    def store(self, key: str, analysis: ClipAnalysis, largest_rejected_px: float) -> None:
+    def store(self, key: str, analysis: ClipAnalysis) -> None:
         """Keeps an analysis. A folder that cannot be written to is no failure: the next run tracks again."""
         path = self._path(key)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with _beside(path) as part:
                 with zipfile.ZipFile(part, "w") as entry:
-                    _write(entry, analysis, largest_rejected_px)
+                    _write(entry, analysis)
                 part.replace(path)
             self.shrink()
 
@@ -249,45 +133,61 @@ def _beside(path: Path) -> Iterator[Path]:
 _ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in ("shot", "face_id"))
 
 
-def _write(entry: zipfile.ZipFile, analysis: ClipAnalysis, largest_rejected_px: float) -> None:
-    about = {
-        "shots": [asdict(shot) for shot in analysis.shots],
-        "tracks": [[track.shot, track.face_id] for track in analysis.tracks],
-        "frames_without_face": analysis.frames_without_face,
-        "first_seconds": analysis.first_seconds,
-        "largest_rejected_px": largest_rejected_px,
-        "landmarks": LANDMARKS,
-    }
-    arrays: dict[str, Any] = {"seconds": np.array(analysis.seconds, np.float64)}
+@dataclass(frozen=True)
+class _About:
+    """What an entry says in words."""
+
+    shots: list[dict[str, Any]]
+    tracks: list[list[int]]
+    """(shot, face id) of each."""
+    frames_without_face: int
+    first_seconds: float
+    largest_rejected_px: float
+    landmarks: int
+    """Points of the mesh."""
+
+
+def _write(entry: zipfile.ZipFile, analysis: ClipAnalysis) -> None:
+    about = _About(
+        shots=[asdict(shot) for shot in analysis.shots],
+        tracks=[[track.shot, track.face_id] for track in analysis.tracks],
+        frames_without_face=analysis.frames_without_face,
+        first_seconds=analysis.first_seconds,
+        largest_rejected_px=analysis.largest_rejected_px,
+        landmarks=LANDMARKS,
+    )
+    arrays: dict[str, Any] = {"seconds": analysis.seconds}
     for i, track in enumerate(analysis.tracks):
         arrays |= {f"{name}.{i}": getattr(track, name) for name in _ARRAYS}
-    entry.writestr("about.json", json.dumps(about))
+    entry.writestr("about.json", json.dumps(asdict(about)))
     packed = io.BytesIO()
     np.savez(packed, **arrays)
     entry.writestr("series.npz", packed.getvalue())
     with entry.open("landmarks.f32", "w", force_zip64=True) as target:
-        shutil.copyfileobj(analysis.landmark_file(), target, 1 << 20)
+        analysis.landmark_store.copy_to(target)
 
 
-def _read(entry: zipfile.ZipFile, analysis: ClipAnalysis) -> float:
-    about = json.loads(entry.read("about.json"))
-    if about["landmarks"] != LANDMARKS:
+def _read(entry: zipfile.ZipFile, info: VideoInfo) -> ClipAnalysis:
+    about = _About(**json.loads(entry.read("about.json")))
+    if about.landmarks != LANDMARKS:
         raise ValueError("another face mesh")
     with np.load(io.BytesIO(entry.read("series.npz")), allow_pickle=False) as series:
-        tracks = [
+        tracks = tuple(
             FaceTrack(shot, face_id, **{name: series[f"{name}.{i}"] for name in _ARRAYS})
-            for i, (shot, face_id) in enumerate(about["tracks"])
-        ]
-        seconds = series["seconds"].tolist()
-    with entry.open("landmarks.f32") as landmarks:
-        rows = analysis.restore(
-            shots=[Shot(**shot) for shot in about["shots"]],
-            seconds=seconds,
-            tracks=tracks,
-            frames_without_face=about["frames_without_face"],
-            first_seconds=about["first_seconds"],
-            landmarks=landmarks,
+            for i, (shot, face_id) in enumerate(about.tracks)
         )
-    if rows != sum(len(track.rows) for track in tracks):
+        seconds = series["seconds"]
+    with entry.open("landmarks.f32") as landmarks:
+        store = LandmarkStore.copied_from(landmarks)
+    if len(store) != sum(len(track.rows) for track in tracks):
         raise ValueError("landmarks are missing")
-    return float(about["largest_rejected_px"])
+    return ClipAnalysis(
+        info=info,
+        shots=tuple(Shot(**shot) for shot in about.shots),
+        tracks=tracks,
+        seconds=seconds,
+        first_seconds=about.first_seconds,
+        frames_without_face=about.frames_without_face,
+        largest_rejected_px=float(about.largest_rejected_px),
+        landmark_store=store,
+    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from retarget.model.crop_spec import CropSpec
 
-from .expression import canonical_face, head_pose
+from .pose import canonical_face, head_pose
 
 ALIGNMENT_SIZE = 4
 """Numbers that place a crop: centre x, centre y (display px), log of the scale (px), roll (radians)."""

@@ -1,4 +1,4 @@
-"""From landmarks and blendshapes to a head pose and absolute action units.
+"""From landmarks and blendshapes to absolute action units.
 
 Most action units come from MediaPipe's blendshapes by the ARKit table. Six of them MediaPipe's model hardly or
 never reports (measured over 13,784 frames of 121 clips: cheekSquint and noseSneer stay below 0.001, eyeWide
@@ -10,19 +10,15 @@ same frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import action_units
-from retarget.model.geometry import LEFT_EYE, RIGHT_EYE, STABLE
+from retarget.model.geometry import LEFT_EYE, RIGHT_EYE
 
 from .blendshapes import from_blendshapes
-
-Points = NDArray[np.float64]
+from .pose import Points
 
 AU_SOURCE = "mediapipe-face_landmarker-v2/retarget-au-1"
 """Identifies how action units are measured; stored in checkpoints, because units of another source differ."""
@@ -34,53 +30,6 @@ NOSE_WING_RANGE = (0.385, 0.30)  # inner eye corner to nose wing; p35; p1 (acted
 LIP_THICKNESS_RANGE = (0.195, 0.145)  # both lips' red; p35; p1
 LIP_GAP_RANGE = (0.01, 0.36)  # between the inner lips; closed; p99
 INNER_BROW_SLOPE = 6.5  # browInnerUp per canonical unit of inner-brow height, within clips
-
-
-@dataclass(frozen=True, eq=False)
-class HeadPose:
-    """Weak-perspective pose: landmarks = scale_px * rotation @ canonical + center."""
-
-    scale_px: float
-    """Display pixels per canonical unit (the distance of the outer eye corners)."""
-    rotation: NDArray[np.float64]
-    """(3, 3) canonical -> display axes (x right, y down, z away)."""
-    center: NDArray[np.float64]
-    """(3,) where the canonical origin (the middle of the stable landmarks) lies, in display pixels."""
-    residual: float
-    """RMS misfit of the stable landmarks in canonical units; about 0.02 on a well-tracked face."""
-
-    @property
-    def roll_radians(self) -> float:
-        """In-plane turn; positive is clockwise in the picture."""
-        return float(np.arctan2(self.rotation[1, 0], self.rotation[0, 0]))
-
-    def canonical(self, landmarks: NDArray[np.floating]) -> Points:
-        """Landmarks (478, 3) brought to the canonical frame."""
-        return ((landmarks - self.center) @ self.rotation) / self.scale_px
-
-
-@cache
-def canonical_face() -> Points:
-    """(478, 3) float64 mean face: symmetric, front-facing, outer eye corners 1 apart, y down, z away.
-
-    The origin is the middle of the stable landmarks. Robust Procrustes mean over the frames named above.
-    """
-    with resources.files(__package__).joinpath("canonical_face.npy").open("rb") as file:
-        return np.load(file, allow_pickle=False).astype(np.float64)
-
-
-def head_pose(landmarks: NDArray[np.floating]) -> HeadPose:
-    """Least-squares pose of landmarks (478, 3) display px over the stable ones (Umeyama 1991)."""
-    seen, canonical = np.asarray(landmarks, np.float64)[list(STABLE)], canonical_face()[list(STABLE)]
-    center, canonical_center = seen.mean(0), canonical.mean(0)
-    a, b = seen - center, canonical - canonical_center
-    u, singular, vt = np.linalg.svd(a.T @ b)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])  # a rotation, never a reflection
-    rotation = u @ (sign[:, None] * vt)
-    scale = float((singular * sign).sum() / (b**2).sum())
-    misfit = a - scale * b @ rotation.T
-    residual = float(np.sqrt((misfit**2).sum(1).mean())) / max(scale, 1e-9)
-    return HeadPose(scale, rotation, center - scale * rotation @ canonical_center, residual)
 
 
 def measure(landmarks: Points, names: Sequence[str], scores: NDArray[np.floating]) -> NDArray[np.float32]:

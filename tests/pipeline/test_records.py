@@ -1,5 +1,4 @@
 import dataclasses
-import json
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +12,6 @@ from retarget.pipeline.records import (
     Face,
     Frame,
     PixelFormat,
-    Report,
     Target,
 )
 
@@ -207,7 +205,7 @@ def test_positive_yaw_has_the_nose_on_the_right_and_positive_pitch_below(place_f
     assert nodded[1] > level[1] + 10
 
 
-# Target, ExpressionSeries, Report
+# Target, ExpressionSeries
 
 
 def test_target_needs_three_arrays_of_one_shape() -> None:
@@ -234,12 +232,6 @@ def test_series_refuses_shapes_that_do_not_fit() -> None:
 def test_series_needs_increasing_moments(seconds: list[float]) -> None:
     with pytest.raises(ValueError, match="at least one moment and strictly increasing"):
         series(seconds, len(seconds))
-
-
-def test_report_is_plain_json() -> None:
-    report = Report(frames=3, notes=["late"])
-    assert json.loads(json.dumps(report.as_json()))["notes"] == ["late"]
-    assert set(report.as_json()) == {f.name for f in dataclasses.fields(Report)}
 
 
 def test_records_that_cross_stages_are_frozen(make_frame: Any) -> None:

@@ -1,58 +1,21 @@
-import math
+"""Drivers of every kind from their files."""
+
+from __future__ import annotations
+
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from retarget.pipeline.drivers import DriverOptions
 
 from retarget.model import action_units
-from retarget.pipeline.drivers.curves import CurveDriver
-from retarget.pipeline.drivers.load import FaceDrivers, files_of_driver, load_driver
-from retarget.pipeline.errors import DriverError, OptionError
+from retarget.pipeline.drivers.load import DriverReader, files_of_driver
+from retarget.pipeline.drivers.measuring import Measuring
+from retarget.pipeline.errors import DriverError
 from retarget.pipeline.faces import FaceSelection
-from retarget.pipeline.options import RetargetOptions
-from retarget.pipeline.records import Target
-from retarget.pipeline.run import Resources, retarget_video
 
-AU12 = action_units.resolve("AU12")[0]
-
-
-class Constant:
-    """Asks AU12 of every face."""
-
-    def __init__(self, value: float, duration_seconds: float = math.inf, notes: tuple[str, ...] = ()) -> None:
-        self._value, self.duration_seconds, self.notes = value, duration_seconds, notes
-        self.asked: list[int] = []
-
-    def target(self, seconds: Any, face: int) -> Target:
-        self.asked.append(face)
-        values = np.zeros((len(seconds), action_units.COUNT), np.float32)
-        values[:, AU12] = self._value
-        return Target(values, np.ones_like(values), np.zeros(values.shape, np.bool_))
-
-
-def test_each_face_has_its_own_driver() -> None:
-    first, second = Constant(0.25), Constant(0.75)
-    drivers, seconds = FaceDrivers([first, second]), np.arange(3.0)
-    assert drivers.target(seconds, 0).values[:, AU12].tolist() == [0.25] * 3
-    assert drivers.target(seconds, 1).values[:, AU12].tolist() == [0.75] * 3
-    assert (first.asked, second.asked) == ([0], [1])
-    beyond = drivers.target(seconds, 2)
-    assert beyond.weight.shape == (3, action_units.COUNT)
-    assert not beyond.weight.any(), "a face too many is asked nothing"
-
-
-@pytest.mark.parametrize(
-    ("ends", "end"), [((2.0, 5.0), 5.0), ((2.0, math.inf), 2.0), ((math.inf, math.inf), math.inf)]
-)
-def test_the_longest_that_ends_counts(ends: tuple[float, float], end: float) -> None:
-    assert FaceDrivers([Constant(0, seconds) for seconds in ends]).duration_seconds == end
-
-
-def test_notes_are_said_once() -> None:
-    drivers = FaceDrivers([Constant(0, notes=("a", "b")), Constant(0, notes=("b",))])
-    assert drivers.notes == ("a", "b")
+RATE = Fraction(24)
 
 
 def test_the_files_of_a_driver(samples: Path, tmp_path: Path) -> None:
@@ -64,34 +27,32 @@ def test_the_files_of_a_driver(samples: Path, tmp_path: Path) -> None:
         files_of_driver(curve, frame_rate=Fraction(25))
 
 
-def test_several_drivers_choose_all_faces_and_those_left_over_are_named(samples: Path, tmp_path: Path) -> None:
-    options = RetargetOptions(trim_end=0.2, device="cpu")
-    drivers = [samples / "smile.yaml", samples / "smile.csv"]
-    report = retarget_video(samples / "actress.mp4", drivers, tmp_path / "a.mp4", options, resources=Resources())
-    assert report.details["driver"] == [str(driver) for driver in drivers]
-    assert f"{drivers[1]}: not used; no shot has more than 1 face" in report.notes
-    single = retarget_video(samples / "actress.mp4", drivers[0], tmp_path / "b.mp4", options)
-    assert single.details["driver"] == str(drivers[0])
-    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+def test_a_capture_and_a_picture_as_drivers(samples: Path) -> None:
+    reader = DriverReader(Measuring(smooth_seconds=0, gaze=False))
+    capture = reader.read(samples / "smile.csv", DriverOptions(neutral="none"), frame_rate=RATE)
+    target = capture.target(np.array([1.0]), 0)
+    assert target.weight[0, action_units.resolve("AU12L")[0]] == 1
+    assert not target.weight[0, list(action_units.GAZE)].any(), "the eyeline stays unless gaze is asked for"
+    picture = reader.read(samples / "astronaut.png", DriverOptions(neutral="none"), frame_rate=RATE)
+    smile = picture.target(np.array([0.0, 9.0]), 0).values[:, action_units.resolve("AU12L")[0]]
+    assert (smile > 0.4).all(), "one expression for the whole shot"
 
 
-def test_several_drivers_for_one_face(samples: Path, tmp_path: Path) -> None:
-    options = RetargetOptions(faces=FaceSelection("left-right", 1))
-    with pytest.raises(OptionError, match=r"2 drivers are for as many faces, .*; use --face left-right:all"):
-        retarget_video(samples / "actress.mp4", [samples / "smile.yaml"] * 2, tmp_path / "a.mp4", options)
-    with pytest.raises(OptionError, match="no driver is given"):
-        retarget_video(samples / "actress.mp4", [], tmp_path / "a.mp4")
+def test_gaze_is_followed_where_it_is_asked_for(samples: Path) -> None:
+    reader = DriverReader(Measuring(gaze=True))
+    target = reader.read(samples / "smile.csv", DriverOptions(), frame_rate=RATE).target(np.array([1.0]), 0)
+    assert target.weight[0, list(action_units.GAZE)].all()
 
 
-def test_what_is_checked_last_leaves_nothing(samples: Path, tmp_path: Path) -> None:
-    def refuse() -> None:
-        raise OptionError("no")
-
-    options = RetargetOptions(trim_end=0.2, device="cpu")
-    with pytest.raises(OptionError, match="no"):
-        retarget_video(samples / "actress.mp4", samples / "smile.yaml", tmp_path / "a.mp4", options, check=refuse)
-    assert list(tmp_path.iterdir()) == []
+def test_a_picture_of_the_resting_face_is_what_a_driver_is_measured_from(samples: Path) -> None:
+    picture = samples / "astronaut.png"
+    reader = DriverReader(Measuring(neutral_picture=picture))
+    same = reader.read(picture, DriverOptions(), frame_rate=RATE)
+    assert np.abs(same.target(np.array([0.0]), 0).values).max() < 1e-3
+    assert reader.picture_expression(picture).shape == (action_units.COUNT,)
 
 
-def test_a_curve_file_is_a_curve_driver(samples: Path) -> None:
-    assert isinstance(load_driver(samples / "smile.yaml"), CurveDriver)
+def test_a_face_that_is_not_there(samples: Path) -> None:
+    reader = DriverReader(Measuring(faces=FaceSelection("left-right", 0)))
+    with pytest.raises(LookupError, match=r"astronaut\.png: has no face 1 in the order left-right"):
+        reader.read(samples / "astronaut.png", DriverOptions(face=1), frame_rate=RATE)

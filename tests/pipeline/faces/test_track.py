@@ -5,85 +5,19 @@ import cv2
 import numpy as np
 import pytest
 
-from retarget.model.geometry import STABLE
-from retarget.pipeline.faces.expression import head_pose
-from retarget.pipeline.faces.track import (
-    SMALLEST_FACE_IN_TILE,
-    TILE_OVERLAP,
-    FaceTracker,
-    Landmarker,
-    TrackOptions,
-    _is_same,
-    _overlap,
-    _Seen,
-    _starts,
-    _tiles,
-    _Window,
-    _without_twins,
-)
+from retarget.pipeline.faces.landmarker import Landmarker, SeenFace
+from retarget.pipeline.faces.options import TrackOptions
+from retarget.pipeline.faces.pose import head_pose
+from retarget.pipeline.faces.track import FaceTracker, _overlap, _without_twins
 from retarget.pipeline.faces.track import _Track as Track
 from retarget.pipeline.records import Face, Frame, TrackedFrame
 
-# Tiles
+# Identities
 
 
-@pytest.mark.parametrize("length", [64, 100, 360, 361, 719, 1080, 1920])
-@pytest.mark.parametrize("side", [64, 90, 360])
-def test_starts_cover_the_length_and_overlap(length: int, side: int) -> None:
-    starts = _starts(length, side)
-    if side >= length:
-        assert starts == [0]
-        return
-    assert starts[0] == 0
-    assert starts[-1] == length - side
-    assert max(np.diff(starts)) <= side * (1 - TILE_OVERLAP) + 1
-
-
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (640, 640), (1920, 800), (300, 40)])
-def test_tiles_lie_within_the_picture_and_begin_with_the_whole(width: int, height: int) -> None:
-    tiles = list(_tiles(width, height, 0.06 * height))
-    assert tiles[0] == (0, 0, width, height)
-    for left, top, wide, high in tiles:
-        assert left >= 0
-        assert top >= 0
-        assert left + wide <= width
-        assert top + high <= height
-        assert min(wide, high) > 0
-
-
-@pytest.mark.parametrize(("width", "height", "face_px"), [(1280, 720, 40), (720, 1280, 60), (640, 640, 32)])
-def test_every_face_is_whole_and_large_enough_in_some_tile(width: int, height: int, face_px: int) -> None:
-    tiles = np.array(list(_tiles(width, height, face_px)))
-    rng = np.random.default_rng(0)
-    corners = rng.uniform(0, (width - face_px, height - face_px), (300, 2))
-    for x, y in corners:
-        holds = (tiles[:, 0] <= x) & (tiles[:, 1] <= y)
-        holds &= (x + face_px <= tiles[:, 0] + tiles[:, 2]) & (y + face_px <= tiles[:, 1] + tiles[:, 3])
-        smallest = np.minimum(tiles[holds, 2], tiles[holds, 3]).min()
-        # One level more than needed at most: a tile twice as large as the limit still holds it at half of it.
-        assert face_px / smallest >= SMALLEST_FACE_IN_TILE / 2
-
-
-def test_tiles_end_though_no_face_is_too_small() -> None:
-    assert len(list(_tiles(1920, 1080, 1))) < 3000
-
-
-# Geometry of windows and identities
-
-
-def test_a_window_is_upright_on_a_rolled_face_and_can_be_undone() -> None:
-    window = _Window.around(np.array([300.0, 200.0]), 128, np.radians(90))
-    # leaning clockwise by 90 degrees, the forehead points to the right: it is up in the window
-    assert (window.matrix @ (300, 200, 1)).tolist() == pytest.approx([128, 128])
-    assert (window.matrix @ (310, 200, 1)).tolist() == pytest.approx([128, 108])
-    points = np.random.default_rng(0).random((478, 3)) * 200
-    placed = np.c_[points[:, :2] @ window.matrix[:, :2].T + window.matrix[:, 2], points[:, 2] * 2]
-    np.testing.assert_allclose(window.to_display(placed), points, atol=1e-9)
-
-
-def seen_at(place_face: Any, center: tuple[float, float], scale_px: float = 40) -> _Seen:
+def seen_at(place_face: Any, center: tuple[float, float], scale_px: float = 40) -> SeenFace:
     landmarks = place_face(center, scale_px)
-    return _Seen(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ())
+    return SeenFace(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ())
 
 
 def test_overlap_is_relative_to_the_smaller() -> None:
@@ -96,36 +30,10 @@ def test_overlap_is_relative_to_the_smaller() -> None:
     assert _overlap(*box(0, 10), *box(20, 30)) == 0
 
 
-def test_a_face_does_not_jump_nor_swell_within_a_frame(place_face: Any) -> None:
-    last = seen_at(place_face, (200, 200))
-    assert _is_same(seen_at(place_face, (210, 200)), last)
-    assert not _is_same(seen_at(place_face, (200 + 0.6 * last.size_px, 200)), last)
-    assert not _is_same(seen_at(place_face, (200, 200), 80), last)
-    assert not _is_same(seen_at(place_face, (200, 200), 20), last)
-
-
 def test_tracks_that_meet_become_the_older(place_face: Any) -> None:
     older, twin = (Track(i, seen_at(place_face, (200 + i, 200))) for i in range(2))
     other = Track(2, seen_at(place_face, (400, 200)))
     assert _without_twins([older, twin, other]) == [older, other]
-
-
-def test_confidence_falls_with_the_misfit(place_face: Any) -> None:
-    rng = np.random.default_rng(0)
-    found = []
-    for noise in (0, 2, 3, 4, 8):  # px, of 40 a unit
-        landmarks = place_face((200, 200), 40)
-        landmarks[list(STABLE)] += rng.normal(0, noise, (len(STABLE), 3))
-        found.append(_Seen(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ()).confidence)
-    assert found[0] == 1
-    assert found[-1] == 0
-    assert found == sorted(found, reverse=True)
-
-
-def test_the_smallest_face_goes_with_the_picture(make_info: Any) -> None:
-    assert TrackOptions().min_face(make_info(1920, 1080)) == 65
-    assert TrackOptions().min_face(make_info(320, 240)) == 32
-    assert TrackOptions(min_face_px=20).min_face(make_info(1920, 1080)) == 20
 
 
 # Following, with the landmarker's answers given
@@ -141,7 +49,7 @@ class ScriptedTracker(FaceTracker):
         self.detector_error_px = 0.0
         """How far right and down of a face the detector puts its box."""
 
-    def _there(self, frame: Frame) -> list[_Seen]:
+    def _there(self, frame: Frame) -> list[SeenFace]:
         return [seen_at(self.place_face, *place) for place in self.script[frame.index]]
 
     def _boxes(self, frame: Frame) -> list[tuple[Any, Any]]:
@@ -149,7 +57,7 @@ class ScriptedTracker(FaceTracker):
         boxes = [seen.box for seen in self._there(frame)]
         return [(low + self.detector_error_px, high + self.detector_error_px) for low, high in boxes]
 
-    def _look(self, frame: Frame, center: Any, size_px: float, roll_radians: float) -> _Seen | None:  # noqa: ARG002
+    def _look(self, frame: Frame, center: Any, size_px: float, roll_radians: float) -> SeenFace | None:  # noqa: ARG002
         near = [seen for seen in self._there(frame) if np.abs(seen.center - center).max() < size_px]
         return min(near, key=lambda seen: float(np.linalg.norm(seen.center - center)), default=None)
 

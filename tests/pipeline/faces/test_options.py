@@ -1,0 +1,13 @@
+"""How faces are looked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retarget.pipeline.faces.options import TrackOptions
+
+
+def test_the_smallest_face_goes_with_the_picture(make_info: Any) -> None:
+    assert TrackOptions().min_face(make_info(1920, 1080)) == 65
+    assert TrackOptions().min_face(make_info(320, 240)) == 32
+    assert TrackOptions(min_face_px=20).min_face(make_info(1920, 1080)) == 20

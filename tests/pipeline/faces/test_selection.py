@@ -1,0 +1,32 @@
+"""Which faces are meant, as people write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from retarget.pipeline.errors import OptionError
+from retarget.pipeline.faces.selection import FaceSelection
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "index"),
+    [
+        ("large-small", "large-small", 0),
+        ("2", "large-small", 2),
+        ("left-right:1", "left-right", 1),
+        ("all", "left-right", None),
+        ("best-worst:all", "best-worst", None),
+        (" Top-Bottom ", "top-bottom", 0),
+    ],
+)
+def test_parse(text: str, order: str, index: int | None) -> None:
+    assert FaceSelection.parse(text) == FaceSelection(order, index)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "biggest", "left-right:x", "-1", "2:1", "all:1", "left-right:-1", "left-right:²"]
+)
+def test_parse_refuses(text: str) -> None:
+    with pytest.raises(OptionError, match="is unknown; use all, a number from 0, one of large-small") as refusal:
+        FaceSelection.parse(text)
+    assert repr(text) in str(refusal.value)

@@ -1,0 +1,38 @@
+"""What a run can be asked for: refused at once where it makes no sense, and handed on in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retarget.pipeline.errors import OptionError
+from retarget.pipeline.faces import FaceSelection
+from retarget.pipeline.options import RetargetOptions
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mode": "replace"}, "mode 'replace' is unknown; use match or add"),
+        ({"after": "stop"}, "after 'stop' is unknown; use release, hold or loop"),
+    ],
+)
+def test_senseless_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        RetargetOptions(**options)
+
+
+def test_the_parts() -> None:
+    options = RetargetOptions(
+        driver_neutral=Path("rest.png"), gaze=True, driver_faces=FaceSelection("left-right", 2), min_face_px=40
+    )
+    assert options.measuring().neutral_picture == Path("rest.png")
+    assert options.measuring().gaze
+    assert options.driver_options().neutral == "auto"
+    assert options.driver_options().face == 2
+    assert options.track_options().min_face_px == 40
+    assert options.neutral_pictures() == [Path("rest.png")]
+    assert not options.is_trimmed
+    assert RetargetOptions(trim_end=1.0).is_trimmed

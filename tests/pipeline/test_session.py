@@ -1,0 +1,187 @@
+"""Analyse once, plan many times, edit what was planned: values in, values out."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retarget.model.crop_spec import CropSpec
+from retarget.pipeline import session as session_module
+from retarget.pipeline.drivers import CurveDriver
+from retarget.pipeline.edit import FrameRequest, Plans, RenderedFrame
+from retarget.pipeline.errors import NoFaceError, VideoReadError
+from retarget.pipeline.faces import ClipAnalysis, Collector, FaceSelection
+from retarget.pipeline.media import EncodeOptions, VideoReader, open_video
+from retarget.pipeline.options import RetargetOptions
+from retarget.pipeline.records import Frame, TrackedFrame
+from retarget.pipeline.run import retarget_video
+from retarget.pipeline.session import analyse_clip, edited_frames, edits, load_driver, plan_edits
+
+SHORT = RetargetOptions(trim_end=0.5, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def analysis(samples: Path) -> ClipAnalysis:
+    return analyse_clip(samples / "actress.mp4", SHORT)
+
+
+# The three steps
+
+
+def test_the_three_steps_are_the_main_job(samples: Path, analysis: ClipAnalysis, tmp_path: Path) -> None:
+    driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
+    plans = plan_edits(analysis, driver, SHORT)
+    edited = list(edited_frames(plans, SHORT))
+    options = replace(SHORT, encode=EncodeOptions(codec="ffv1"))
+    report = retarget_video(samples / "actress.mp4", samples / "smile.yaml", tmp_path / "a.mkv", options)
+    assert (
+        sum(edit.result is not edit.source for edit in edited) == report.frames_edited == plans.edited_frames > 0
+    )
+    with open_video(tmp_path / "a.mkv") as film:
+        for edit, frame in zip(edited, film, strict=True):
+            for ours, theirs in zip(edit.result.planes, frame.planes, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+
+
+def test_planning_again_reads_nothing(
+    samples: Path, analysis: ClipAnalysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
+    monkeypatch.setattr(session_module, "open_video", lambda *_, **__: pytest.fail("the video was opened"))
+    whole, half = (plan_edits(analysis, driver, replace(SHORT, strength=s)).faces[0] for s in (1.0, 0.5))
+    np.testing.assert_allclose(half.delta_au, whole.delta_au / 2, atol=1e-6)
+    assert np.abs(whole.delta_au).max() > 0.1
+
+
+def test_one_plan_does_not_touch_another(samples: Path, analysis: ClipAnalysis) -> None:
+    driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
+    before = plan_edits(analysis, driver, SHORT)
+    kept = before.faces[0].delta_au.copy()
+    plan_edits(analysis, driver, replace(SHORT, strength=-1.0, smooth_seconds=1.0))
+    np.testing.assert_array_equal(before.faces[0].delta_au, kept)
+    again = plan_edits(analysis, driver, SHORT)
+    np.testing.assert_array_equal(again.faces[0].delta_au, kept)
+
+
+def test_some_frames_of_a_plan(samples: Path, analysis: ClipAnalysis) -> None:
+    driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
+    plans = plan_edits(analysis, driver, SHORT)
+    (only,) = edited_frames(plans, SHORT, only=[7])
+    every = list(edited_frames(plans, SHORT))
+    for ours, theirs in zip(only.result.planes, every[7].result.planes, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_resting_expression_that_was_measured_is_not_measured_again(
+    samples: Path, analysis: ClipAnalysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = samples / "astronaut.png"
+    options = replace(SHORT, source_neutral=picture)
+    driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
+    measured = plan_edits(analysis, driver, options).faces[0]
+    resting = session_module.source_neutral(options)
+    monkeypatch.setattr(session_module, "DriverReader", lambda *_, **__: pytest.fail("measured again"))
+    given = plan_edits(analysis, driver, options, resting=resting)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(given.faces[0].delta_au, measured.delta_au)
+
+
+def test_a_face_that_no_shot_has(samples: Path, analysis: ClipAnalysis) -> None:
+    driver = load_driver(samples / "smile.yaml")
+    with pytest.raises(NoFaceError, match="no shot has as many faces as --face asks for; at most 1 are seen"):
+        plan_edits(analysis, driver, replace(SHORT, faces=FaceSelection("left-right", 3)))
+
+
+def test_a_still_is_edited_for_as_long_as_it_was_analysed(samples: Path, tmp_path: Path) -> None:
+    analysis = analyse_clip(samples / "astronaut.png", RetargetOptions(device="cpu"))
+    assert analysis.frame_count == 1
+    driver = load_driver(samples / "smile.yaml", frame_rate=analysis.info.frame_rate)
+    plans = plan_edits(analysis, driver, RetargetOptions(device="cpu"))
+    assert len(list(edited_frames(plans, RetargetOptions(device="cpu")))) == 1
+
+
+def test_a_curve_file_is_a_curve_driver(samples: Path) -> None:
+    assert isinstance(load_driver(samples / "smile.yaml"), CurveDriver)
+
+
+# The second reading
+
+
+@pytest.fixture
+def opened(disc_clip: Path) -> Iterator[VideoReader]:
+    with open_video(disc_clip) as reader:
+        yield reader
+
+
+@pytest.fixture
+def nothing(opened: VideoReader) -> Plans:
+    """Plans of a clip in which no frame has anything to do."""
+    collector = Collector(opened.info)
+    for _ in collector.collect(TrackedFrame(i, i, i / 25, 0, ()) for i in range(12)):
+        pass
+    return Plans(collector.analysis(), ())
+
+
+class FailingRenderer:
+    crop = CropSpec(size_px=64)
+
+    def render(self, requests: Any) -> Iterator[RenderedFrame]:
+        for request in itertools.islice(requests, 2):
+            yield RenderedFrame(request.frame, ())
+        raise VideoReadError("gone")
+
+
+class PassingRenderer:
+    crop = CropSpec(size_px=64)
+
+    def render(self, requests: Any) -> Iterator[RenderedFrame]:
+        return (RenderedFrame(request.frame, request.faces) for request in requests)
+
+
+def test_frames_without_an_edit_come_through_as_they_are(opened: VideoReader, nothing: Plans) -> None:
+    frames = [edited.result for edited in edits(opened, PassingRenderer(), nothing)]
+    assert [frame.index for frame in frames] == list(range(12))
+    assert all(isinstance(frame, Frame) and frame.native is not None for frame in frames)
+
+
+def test_only_the_frames_asked_for(opened: VideoReader, nothing: Plans) -> None:
+    some = list(edits(opened, PassingRenderer(), nothing, {2, 5}))
+    assert [edited.source.index for edited in some] == [2, 5]
+    assert all(edited.result is edited.source for edited in some)
+    assert list(edits(opened, PassingRenderer(), nothing, set())) == []
+
+
+def test_a_failure_while_rendering_leaves_no_thread(opened: VideoReader, nothing: Plans) -> None:
+    taken: list[Any] = []
+    with pytest.raises(VideoReadError, match="gone") as kept:
+        taken.extend(edits(opened, FailingRenderer(), nothing))
+    assert [t for t in threading.enumerate() if t.name == "prefetch"] == []
+    assert kept.value is not None
+
+
+def test_stopping_in_the_middle_leaves_no_thread(opened: VideoReader, nothing: Plans) -> None:
+    frames = edits(opened, PassingRenderer(), nothing)
+    assert next(frames).source.index == 0
+    frames.close()
+    assert [t for t in threading.enumerate() if t.name == "prefetch"] == []
+
+
+def test_requests_are_made_from_the_schedule(opened: VideoReader, nothing: Plans) -> None:
+    asked: list[FrameRequest] = []
+
+    class Listening:
+        crop = CropSpec(size_px=64)
+
+        def render(self, requests: Any) -> Iterator[RenderedFrame]:
+            for request in requests:
+                asked.append(request)
+                yield RenderedFrame(request.frame, ())
+
+    assert len(list(edits(opened, Listening(), nothing))) == 12
+    assert [(request.frame.index, list(request.faces)) for request in asked] == [(i, []) for i in range(12)]
