@@ -1,18 +1,16 @@
-"""Action-unit curves as a picture: what a driver asks, what a clip shows, what a run did.
+"""Action-unit curves as a picture: one panel for each action unit that moves.
 
-One panel per action unit that moves. Solid lines are the subject's left (or both sides, where they agree),
-dashed ones the right.
+Solid lines are the subject's left (or both sides, where they agree), dashed ones the right.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,39 +18,26 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
 from retarget.model import action_units
 from retarget.model.action_units import ActionUnit
 
-from ..drivers import CAPTURE_SUFFIXES, CURVE_SUFFIXES, CurveDriver, Driver, clip_series, load_driver, read_series
 from ..errors import DriverError, OptionError
-from ..files import MADE_FROM, check_output, check_suffix, write_whole
+from ..files import MADE_FROM, check_output, check_suffix, suffixes, write_whole
 from ..options import RetargetOptions
-from ..records import ExpressionSeries
 from ..stream import Progress, no_progress
-from .preview import shortened
+from .curve_reading import Curves, Kind, curves_in
+from .drawing import shortened
 
-PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 MOST_PANELS = 12
 """Unless action units are named."""
 
-STILL_BELOW = 0.05
-"""Measured action units that change less than this do not move: trackers are that noisy at rest."""
-ASKED_ABOVE = 0.01
 FULL_WEIGHT = 0.999
-
-STEP_SECONDS = 0.01
-"""Between the moments a driver is asked at; a blink keyed over two frames has several."""
-MOST_SAMPLES = 6000
-AFTER_END_SECONDS = 0.5
-"""Shown of what follows a driver's end."""
 
 COLORS = ("#2f6fde", "#e0662b", "#2a9d63", "#8e56c7", "#c23b5f", "#7a6a3f", "#1c9aa8", "#6b6f76")
 LEGEND_CHARACTERS = 44
 DOTS_PER_INCH = 130
 
-Kind = Literal["asked", "measured", "own", "wanted", "v_rel"]
 _STYLES: Mapping[Kind, Mapping[str, Any]] = {
     "asked": {"linewidth": 1.8},
     "measured": {"linewidth": 1.4},
@@ -67,47 +52,6 @@ _MEANINGS: Mapping[Kind, str] = {
     "wanted": "requested",
     "v_rel": "change (v_rel)",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """Action units over time, all of one kind and from one file and face."""
-
-    label: str
-    kind: Kind
-    group: int
-    """Curves of one group share a colour."""
-    seconds: NDArray[np.float64]
-    """(n,) increasing; n = 1: a still."""
-    values: NDArray[np.float64]
-    """(n, C); NaN breaks a line."""
-    known: NDArray[np.bool_]
-    """(C,) what the file says anything about."""
-    weight: NDArray[np.float64]
-    """(n, C) in [0, 1]; shaded where below 1."""
-    additive: NDArray[np.bool_]
-    """(C,) whether the values are added to the performance rather than replacing it."""
-
-    def __post_init__(self) -> None:
-        shape = (len(self.seconds), action_units.COUNT)
-        if self.values.shape != shape or self.weight.shape != shape:
-            raise ValueError(
-                f"Curves has values {self.values.shape}, weight {self.weight.shape}, expected {shape}"
-            )
-
-    def activity(self) -> NDArray[np.float64]:
-        """(C,) how much each action unit moves, or is moved; 0 for what does not count as moving."""
-        seen = ~np.isnan(self.values) & (self.weight > 0) & self.known
-        if self.kind in ("own", "wanted") or not seen.any():
-            return np.zeros(action_units.COUNT)
-        largest = np.abs(np.where(seen, self.values, 0)).max(axis=0)
-        if self.kind == "asked":
-            # a request for 0 relaxes the face: it is worth a panel, behind those that ask for something
-            return np.where(seen.any(axis=0), np.maximum(largest, ASKED_ABOVE), 0)
-        if self.kind == "measured" and len(self.seconds) > 1:
-            lowest = np.where(seen, self.values, np.inf).min(axis=0)
-            largest = np.where(seen.any(axis=0), largest - lowest, 0)
-        return np.where(largest >= (STILL_BELOW if self.kind == "measured" else ASKED_ABOVE), largest, 0)
 
 
 def plot_curves(
@@ -132,156 +76,16 @@ def plot_curves(
     paths = [Path(file) for file in files]
     if not paths:
         raise OptionError("no file to plot; give a curve, a capture, a clip or a run's report")
-    check_suffix(output, PLOT_SUFFIXES, "a plot")
+    check_suffix(output, suffixes.PLOTS, "a plot")
     check_output(output, inputs=dict.fromkeys(paths, MADE_FROM), overwrite=overwrite or options.overwrite)
     named = [entries for name in units if (entries := action_units.resolve(name))]
     curves: list[Curves] = []
     for path in paths:
         group = max((c.group for c in curves), default=-1) + 1
-        curves += load(path, options, first_group=group, progress=progress)
+        curves += curves_in(path, options, first_group=group, progress=progress)
     panels = _panels(curves, named, paths)
     write_whole(output, _rendered(draw(curves, panels), output.suffix.lower()[1:]))
     return tuple(panel.unit.name for panel in panels)
-
-
-# Reading
-
-
-def load(
-    path: Path, options: RetargetOptions, *, first_group: int = 0, progress: Progress[Any] = no_progress
-) -> list[Curves]:
-    """The curves in a file of any kind; faces are groups of their own, counted from `first_group`.
-
-    Raises:
-        RetargetError: the file cannot be used.
-    """
-    document = _json_object(path)
-    if document is not None and ("details" in document or path.suffix.lower() == ".json"):
-        return list(_report_curves(path, document, first_group))
-    if path.suffix.lower() in CURVE_SUFFIXES:
-        driver = load_driver(path, options, progress=progress)
-        return list(_asked_curves(path.name, driver, first_group))
-    face = options.driver_faces.index or 0
-    if path.suffix.lower() in CAPTURE_SUFFIXES:
-        series = read_series(path, face=face).series
-    else:
-        series = clip_series(path, options, face=face, progress=progress)
-    return [_measured_curves(path.name, series, first_group)]
-
-
-def _json_object(path: Path) -> dict[str, Any] | None:
-    """What a file holds if that is a JSON object; None for all else, missing files included."""
-    is_named_json = path.suffix.lower() == ".json"
-    try:
-        with path.open("rb") as file:
-            if not is_named_json and not file.read(64).lstrip().startswith(b"{"):
-                return None
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        if not is_named_json:
-            return None  # whoever reads it will say so
-        raise DriverError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
-    except ValueError as error:
-        if not is_named_json:
-            return None
-        raise DriverError(f"{path}: cannot be read as JSON; give the report of a run") from error
-    return document if isinstance(document, dict) else {} if is_named_json else None
-
-
-def _report_curves(path: Path, document: Mapping[str, Any], first_group: int) -> Iterator[Curves]:
-    faces = _report_faces(path, document)
-    positions = sorted({int(face["face"]) for face in faces})
-    for group, position in enumerate(positions, first_group):
-        shots = [face for face in faces if int(face["face"]) == position]
-        shots.sort(key=lambda face: float(face["seconds"][0]))
-        label = path.name if len(positions) == 1 else f"{path.name} face {position}"
-        own, change = (_joined([_table(face, key) for face in shots]) for key in ("own", "v_rel"))
-        allowed = _joined([np.array(face["allowed"], np.float64)[:, None] for face in shots], gap=1.0)
-        seconds = _joined_seconds([np.array(face["seconds"], np.float64) for face in shots])
-        known = np.asarray(~np.isnan(change).all(axis=0), np.bool_)
-        weight = np.broadcast_to(allowed, own.shape)
-        nothing = np.zeros(action_units.COUNT, np.bool_)
-        kinds: tuple[tuple[Kind, NDArray[np.float64]], ...] = (
-            ("own", own),
-            ("wanted", own + change),
-            ("v_rel", change),
-        )
-        for kind, values in kinds:
-            yield Curves(label, kind, group, seconds, values, known, weight, nothing)
-
-
-def _report_faces(path: Path, document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The faces of a report whose curves fit together."""
-    details = document.get("details")
-    faces = details.get("faces") if isinstance(details, dict) else None
-    if not isinstance(faces, list) or not faces:
-        raise DriverError(f"{path}: is JSON, but no report of a run with faces; give one that a run wrote")
-    for face in faces:
-        try:
-            count = len(face["seconds"])
-            columns = [face["allowed"], *face["own"].values(), *face["v_rel"].values()]
-            fits = count > 0 and all(len(column) == count for column in columns)
-            fits = fits and set(face["own"]) == set(face["v_rel"]) <= set(action_units.NAMES)
-            int(face["face"])
-        except (TypeError, KeyError, AttributeError, ValueError):
-            fits = False
-        if not fits:
-            raise DriverError(f"{path}: the report's faces are damaged or of another version; run again")
-    return faces
-
-
-def _table(face: Mapping[str, Any], key: str) -> NDArray[np.float64]:
-    """(n, C) of a report's columns, NaN where there is none."""
-    out = np.full((len(face["seconds"]), action_units.COUNT), np.nan)
-    for name, column in face[key].items():
-        out[:, action_units.NAMES.index(name)] = column
-    return out
-
-
-def _joined(tables: Sequence[NDArray[np.float64]], gap: float = np.nan) -> NDArray[np.float64]:
-    """The tables one after the other, with a row of `gap` between."""
-    row = np.full((1, tables[0].shape[1]), gap)
-    parts = [part for table in tables for part in (row, table)]
-    return np.concatenate(parts[1:])
-
-
-def _joined_seconds(times: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Likewise; the rows between lie just behind the part before."""
-    parts = [times[0]]
-    for later in times[1:]:
-        parts += [parts[-1][-1:] + 1e-6, later]
-    return np.concatenate(parts)
-
-
-def _asked_curves(name: str, driver: Driver, first_group: int) -> Iterator[Curves]:
-    """What a driver asks of each face it has something of its own for, or of any."""
-    faces: dict[int, str] = {0: name}
-    if isinstance(driver, CurveDriver) and driver.faces:
-        faces = {face: f"{name} face {face}" for face in sorted(driver.faces)}
-        if driver.everyone is not None:
-            faces[max(faces) + 1] = f"{name} other faces"
-    end = driver.duration_seconds
-    end = 1.0 if not math.isfinite(end) or end <= 0 else end + AFTER_END_SECONDS
-    seconds = np.linspace(0, end, min(MOST_SAMPLES, math.ceil(end / STEP_SECONDS) + 1))
-    for group, (face, label) in enumerate(faces.items(), first_group):
-        target = driver.target(seconds, face)
-        weight = target.weight.astype(np.float64)
-        known = np.asarray(weight.any(axis=0), np.bool_)
-        values = np.where(weight > 0, target.values, np.nan).astype(np.float64)
-        additive = np.asarray((target.additive & (weight > 0)).any(axis=0), np.bool_)
-        yield Curves(label, "asked", group, seconds, values, known, weight, additive)
-
-
-def _measured_curves(name: str, series: ExpressionSeries, group: int) -> Curves:
-    """A series as it is; a line breaks where the face is not seen for a while."""
-    seconds, values = series.seconds, series.values.astype(np.float64)
-    values[series.confidence <= 0] = np.nan
-    steps = np.diff(seconds)
-    breaks = np.flatnonzero(steps > 3 * np.median(steps)) + 1 if len(steps) else np.zeros(0, np.intp)
-    seconds = np.insert(seconds, breaks, seconds[breaks - 1] + 1e-6)
-    values = np.insert(values, breaks, np.nan, axis=0)
-    none = np.zeros(action_units.COUNT, np.bool_)
-    return Curves(name, "measured", group, seconds, values, series.filled, np.ones_like(values), none)
 
 
 # Choosing

@@ -21,10 +21,12 @@ from retarget.pipeline.errors import (
     VideoOpenError,
     VideoWriteError,
 )
+from retarget.pipeline.faces import FaceSelection
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import ExpressionSeries
 from retarget.pipeline.review import curve_plot as plot
-from retarget.pipeline.review.curve_plot import Curves, load, plot_curves
+from retarget.pipeline.review import curve_reading
+from retarget.pipeline.review.curve_plot import plot_curves
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 AU12L, AU12R = action_units.resolve("AU12")
@@ -76,22 +78,6 @@ def value_at(line: Any, seconds: float) -> float:
 
 def legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def report(faces: list[dict[str, Any]]) -> str:
-    return json.dumps({"frames": 3, "details": {"source": "a.mp4", "faces": faces}})
-
-
-def report_face(face: int = 0, shot: int = 0, start: float = 0.0, **changes: Any) -> dict[str, Any]:
-    out = {
-        "shot": shot,
-        "face": face,
-        "seconds": [start, start + 0.1, start + 0.2],
-        "allowed": [1.0, 0.5, 0.0],
-        "own": {"AU12L": [0.1, 0.2, 0.3], "AU04R": [0.5, 0.5, 0.5]},
-        "v_rel": {"AU12L": [0.2, 0.4, 0.0], "AU04R": [-0.5, -0.25, 0.0]},
-    }
-    return out | changes
 
 
 # Drivers
@@ -199,14 +185,14 @@ def series_of(seconds: list[float], values: list[float]) -> ExpressionSeries:
 def test_clip_is_tracked_with_the_driver_face_asked_for(
     drawn: list[Figure], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[Path, int]] = []
+    asked: list[tuple[Path, int | None]] = []
 
-    def fake(path: Path, options: RetargetOptions, *, face: int, progress: Any) -> ExpressionSeries:
-        asked.append((path, face))
+    def fake(path: Path, selection: FaceSelection, options: Any, **_: Any) -> ExpressionSeries:
+        asked.append((path, selection.index))
         return series_of([0, 0.1, 0.2, 1.5, 1.6], [0.1, 0.2, 0.4, 0.6, 0.8])
 
-    monkeypatch.setattr(plot, "clip_series", fake)
-    options = RetargetOptions(driver_faces=plot.RetargetOptions().driver_faces.parse("2"))
+    monkeypatch.setattr(curve_reading, "clip_series", fake)
+    options = RetargetOptions(driver_faces=FaceSelection.parse("2"))
     assert plot_curves(["a.mp4"], tmp_path / "out.png", options=options) == ("AU17",)
     assert asked == [(Path("a.mp4"), 2)]
     values = lines(shown(drawn[0])[0])[0].get_ydata()
@@ -214,7 +200,7 @@ def test_clip_is_tracked_with_the_driver_face_asked_for(
 
 
 def test_picture_is_a_level_line(drawn: list[Figure], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plot, "clip_series", lambda *_, **__: series_of([0.0], [0.6]))
+    monkeypatch.setattr(curve_reading, "clip_series", lambda *_, **__: series_of([0.0], [0.6]))
     assert plot_curves(["a.png"], tmp_path / "out.png") == ("AU17",)
     line = lines(shown(drawn[0])[0])[0]
     assert list(line.get_xdata()) == [0.0, 1.0]
@@ -231,7 +217,16 @@ def test_real_picture(tmp_path: Path) -> None:
 
 
 def test_report_shows_own_requested_and_change(drawn: list[Figure], tmp_path: Path) -> None:
-    path = write(tmp_path, "run.json", report([report_face()]))
+    face = {
+        "shot": 0,
+        "face": 0,
+        "size_px": 100.0,
+        "seconds": [0.0, 0.1, 0.2],
+        "allowed": [1.0, 0.5, 0.0],
+        "own": {"AU12L": [0.1, 0.2, 0.3], "AU04R": [0.5, 0.5, 0.5]},
+        "v_rel": {"AU12L": [0.2, 0.4, 0.0], "AU04R": [-0.5, -0.25, 0.0]},
+    }
+    path = write(tmp_path, "run.json", json.dumps({"frames": 3, "details": {"source": "a.mp4", "faces": [face]}}))
     assert plot_curves([path], tmp_path / "out.png") == ("AU04", "AU12")
     brows, lips = shown(drawn[0])
     own, wanted, change = lines(lips)
@@ -243,56 +238,6 @@ def test_report_shows_own_requested_and_change(drawn: list[Figure], tmp_path: Pa
     names = legend(drawn[0])
     assert names[:3] == ["run.json  own expression", "run.json  requested", "run.json  change (v_rel)"]
     assert "weight below 1" in names
-
-
-def test_report_is_known_by_its_content(tmp_path: Path) -> None:
-    path = write(tmp_path, "run.txt", "\n " + report([report_face()]))
-    assert {c.kind for c in load(path, RetargetOptions())} == {"own", "wanted", "v_rel"}
-
-
-def test_curve_written_as_json_is_no_report(tmp_path: Path) -> None:
-    path = write(tmp_path, "curve.yaml", '{"curves": {"AU12": {"keys": {"0": 0.5}}}}')
-    assert [c.kind for c in load(path, RetargetOptions())] == ["asked"]
-
-
-def test_shots_of_a_face_are_joined_with_a_gap(tmp_path: Path) -> None:
-    path = write(tmp_path, "run.json", report([report_face(shot=1, start=5.0), report_face(), report_face(1)]))
-    curves = load(path, RetargetOptions(), first_group=3)
-    assert [(c.label, c.group) for c in curves[::3]] == [("run.json face 0", 3), ("run.json face 1", 4)]
-    own = curves[0]
-    assert [round(t, 3) for t in own.seconds.tolist()] == [0, 0.1, 0.2, 0.2, 5.0, 5.1, 5.2]
-    np.testing.assert_allclose(own.values[:, AU12L], [0.1, 0.2, 0.3, math.nan, 0.1, 0.2, 0.3])
-
-
-@pytest.mark.parametrize(
-    "face",
-    [
-        {"shot": 0},
-        report_face(allowed=[1.0]),
-        report_face(own={"AU99": [0, 0, 0]}, v_rel={"AU99": [0, 0, 0]}),
-        report_face(own={}),
-        report_face(seconds=[], allowed=[], own={}, v_rel={}),
-    ],
-)
-def test_damaged_report_is_refused(face: dict[str, Any], tmp_path: Path) -> None:
-    path = write(tmp_path, "run.json", report([face]))
-    with pytest.raises(DriverError, match=r"run\.json: the report's faces are damaged or of another version"):
-        load(path, RetargetOptions())
-
-
-@pytest.mark.parametrize("text", ["{}", '{"details": {"faces": []}}', '{"details": 3}', "[1]"])
-def test_other_json_is_refused(text: str, tmp_path: Path) -> None:
-    path = write(tmp_path, "other.json", text)
-    with pytest.raises(DriverError, match=r"other\.json: is JSON, but no report of a run with faces"):
-        load(path, RetargetOptions())
-
-
-def test_broken_or_missing_json_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, "half.json", '{"details": ')
-    with pytest.raises(DriverError, match=r"half\.json: cannot be read as JSON; give the report of a run"):
-        load(path, RetargetOptions())
-    with pytest.raises(DriverError, match=r"none\.json: cannot be read \(No such file or directory\)"):
-        load(tmp_path / "none.json", RetargetOptions())
 
 
 # The figure and the file
@@ -363,9 +308,3 @@ def test_unknown_unit_and_missing_file_are_refused(tmp_path: Path) -> None:
         plot_curves(["a.yaml"], tmp_path / "out.png", units=["AU99"])
     with pytest.raises(VideoOpenError, match=r"none\.mp4: no such file"):
         plot_curves([tmp_path / "none.mp4"], tmp_path / "out.png")
-
-
-def test_curves_check_their_shapes() -> None:
-    table, flags = np.zeros((2, action_units.COUNT)), np.zeros(action_units.COUNT, np.bool_)
-    with pytest.raises(ValueError, match=r"Curves has values \(2, \d+\), weight \(2, \d+\), expected \(3, "):
-        Curves("a", "asked", 0, np.arange(3.0), table, flags, table, flags)

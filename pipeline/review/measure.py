@@ -1,0 +1,136 @@
+"""How well a finished clip came out: measured on the output itself, and summed up.
+
+The output is tracked again, with the source's shots, and compared frame by frame with the source and with what
+the run asked for. What is found is a `ClipQuality`: curves, a summary per action unit, flags as frame ranges,
+and a few pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import RetargetError
+from ..files import is_there
+from ..stream import Progress, no_progress
+from .flags import flags_of
+from .pictures import pictures_of, source_picture
+from .quality import ClipQuality, Flag, Moment, QcInput, Reason, UnitSummary
+from .series import ClipSeries, FaceSeries, Series
+from .side_by_side import read_both
+
+UNIT_FLOOR = 0.02
+"""|v_rel| of an action unit from which it counts as asked for."""
+
+
+def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> ClipQuality:
+    """How a job came out. Tracks source and output once each; takes about as long as two analyses of the source.
+
+    Never fails for what is wrong with the job or its files, which is what it reports: a job that failed, or whose
+    films cannot be read, has one red flag that says so and `ClipQuality.score` 100.
+
+    Args:
+        item: the job, its files and its run's report. The films are read as `item.options` say: trimmed likewise,
+            and without faces smaller than `min_face_px`.
+        progress: sees the stages `Stage.QC_SOURCE` and `Stage.QC_OUTPUT`.
+
+    Returns:
+        Curves per frame, a summary per action unit, flags as ranges of frames of the output, and up to five
+        moments as JPEGs, together at most 180 kB.
+    """
+    report = item.report or {}
+    quality = ClipQuality(
+        name=item.name,
+        source=str(item.source),
+        output=str(item.output or ""),
+        state=item.state,
+        error=item.error,
+        stage_seconds=dict(item.seconds),
+        frames=_count(report, "frames"),
+        frames_edited=_count(report, "frames_edited"),
+        notes=tuple(str(note) for note in report.get("notes") or ()),
+    )
+    if item.state == "failed":
+        return _hopeless(quality, item, "failed", item.error)
+    if item.output is None or not is_there(item.output):
+        return _hopeless(quality, item, "no_output", "the output does not exist; run the job again")
+    try:
+        clip = read_both(item, progress=progress)
+        quality = replace(
+            quality,
+            frame_rate=clip.frame_rate,
+            frames=len(clip.seconds),
+            faces=len(clip.faces),
+            seconds=tuple(np.round(clip.seconds, 4).tolist()),
+            edit=_worst_per_frame(clip, lambda face: face.edit),
+            residual=_worst_per_frame(clip, lambda face: face.residual),
+            units=unit_summaries(clip.faces),
+            flags=flags_of(clip),
+            notes=quality.notes + _notes(clip, item),
+        )
+        return replace(quality, moments=pictures_of(item, clip, quality))
+    except RetargetError as error:
+        return _hopeless(quality, item, "unreadable", str(error))
+
+
+def _count(report: Mapping[str, Any], key: str) -> int:
+    value = report.get(key, 0)
+    return value if isinstance(value, int) else 0
+
+
+def _notes(clip: ClipSeries, item: QcInput) -> tuple[str, ...]:
+    notes = []
+    if not clip.has_request:
+        notes.append(
+            "the run's report is missing or damaged; what was asked is unknown, so nothing is compared with it"
+        )
+    planned = _count(item.report or {}, "frames")
+    if planned and planned != len(clip.seconds):
+        notes.append(
+            f"{item.source} has {len(clip.seconds)} frames now and had {planned} in the run; run it again"
+        )
+    return tuple(notes)
+
+
+def _hopeless(quality: ClipQuality, item: QcInput, reason: Reason, comment: str) -> ClipQuality:
+    """A job that cannot be measured; with its source's first picture, if there is one."""
+    flag = Flag(reason, 0, 0, 0.0, 0.0, 0, comment)
+    moments: tuple[Moment, ...] = ()
+    with contextlib.suppress(RetargetError):
+        moments = source_picture(item)
+    return replace(quality, flags=(flag,), moments=moments)
+
+
+def unit_summaries(faces: Sequence[FaceSeries]) -> tuple[UnitSummary, ...]:
+    """How each action unit came out, over all faces and shots; the most asked first."""
+    columns: dict[str, list[Series]] = {}
+    for face in faces:
+        for k, unit in enumerate(face.units):
+            parts = [
+                face.requested[:, k],
+                face.measured[:, k] - face.own[:, k],
+                face.wanted[:, k] - face.measured[:, k],
+            ]
+            table = np.stack(parts, axis=1)
+            kept = np.isfinite(table).all(axis=1) & (np.abs(table[:, 0]) >= UNIT_FLOOR)
+            columns.setdefault(unit, []).append(table[kept])
+    out = []
+    for unit, tables in columns.items():
+        asked, change, left = np.concatenate(tables).T
+        if len(asked):
+            response = float((asked * change).sum() / (asked**2).sum())
+            mean_asked, mean_left = float(np.abs(asked).mean()), float(np.abs(left).mean())
+            out.append(UnitSummary(unit, round(mean_asked, 4), round(mean_left, 4), round(response, 3)))
+    return tuple(sorted(out, key=lambda unit: -unit.asked))
+
+
+def _worst_per_frame(clip: ClipSeries, of: Callable[[FaceSeries], Series]) -> tuple[float, ...]:
+    """Per frame the highest of all faces, rounded; NaN without a face."""
+    out = np.full(len(clip.seconds), np.nan)
+    for face in clip.faces:
+        out[face.frames] = np.fmax(out[face.frames], of(face))
+    return tuple(np.round(out, 4).tolist())
