@@ -1,8 +1,13 @@
+from .batch import run_batch as run_batch
 from .errors import RetargetError as RetargetError
 from .faces import FaceSelection as FaceSelection
 from .media import EncodeOptions as EncodeOptions
+from .media import create_video as create_video
+from .media import open_video as open_video
 from .options import RetargetOptions as RetargetOptions
 from .report import Report as Report
+from .review import measure_quality as measure_quality
+from .review import preview as preview
 from .run import retarget_video as retarget_video
 from .run import track_video as track_video
 from .session import analyse_clip as analyse_clip

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeGuard
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeGuard, get_args
 
 from .drivers import After, DriverOptions, Measuring, Mode, Neutral
-from .edit import PlanOptions
+from .edit import REGIONS, PlanOptions
 from .errors import OptionError
-from .faces import FaceSelection, TrackOptions
+from .faces import FACE_ORDERS, FaceSelection, TrackOptions
 from .media import EncodeOptions
+from .option_table import PERFORMANCE, RUNNING, Kind, option
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def is_named(neutral: float | str | Path) -> TypeGuard[Neutral]:
@@ -23,46 +25,117 @@ def is_named(neutral: float | str | Path) -> TypeGuard[Neutral]:
     return isinstance(neutral, float | int) or str(neutral) in ("auto", "none")
 
 
+_NEUTRAL = "auto|none|TIME|IMAGE"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RetargetOptions:
-    """Everything the command line can say, with its defaults."""
+    """Everything the command line can say, with its defaults. A field's `option` says it to the user."""
 
-    mode: Mode = "match"
-    """match: take on the driver's expression. add: add its departure from neutral to the performance."""
-    strength: float = 1.0
-    gains: Mapping[str, float] = field(default_factory=dict)
+    mode: Mode = option(
+        "match", "--mode", Kind.CHOICE, PERFORMANCE,
+        "match: take on the driver's expression; add: put its departure from rest on top",
+        choices=get_args(Mode),
+    )  # fmt: skip
+    strength: float = option(
+        1.0, "--strength", Kind.NUMBER, PERFORMANCE,
+        "1 as driven, 0.5 half, 0 nothing, negative the opposite", metavar="X",
+    )  # fmt: skip
+    gains: Mapping[str, float] = option(
+        dict, "--gain", Kind.GAINS, PERFORMANCE,
+        "strength of single action units, on top of --strength", metavar="AU12=0.5,AU4=0", words=("gains",),
+    )  # fmt: skip
     """Per action unit, by any of its names."""
-    regions: tuple[str, ...] = ()
-    """upper, lower, eyes, mouth and action units that may change; empty: all."""
-    smooth_seconds: float = 0.2
-    source_neutral: float | str | Path = "auto"
-    """auto, none, a second of the clip, or a picture of the resting face."""
-    driver_neutral: float | str | Path = "auto"
-    trim_start: float | None = None
-    """Only frames from this second (from the first frame) reach the output."""
-    trim_end: float | None = None
-    driver_offset_seconds: float = 0.0
-    """The driver starts at this second of the output."""
-    after: After | None = None
-    """release, hold or loop once the driver has ended; None: release for clips and captures, hold for curves."""
-    release_seconds: float = 0.5
-    faces: FaceSelection | None = None
+    regions: tuple[str, ...] = option(
+        (), "--region", Kind.NAMES, PERFORMANCE,
+        f"change only these: {', '.join(REGIONS)}, or action units", metavar="R,R", shown_default="all",
+        words=("regions",),
+    )  # fmt: skip
+    """Empty: all."""
+    smooth_seconds: float = option(
+        0.2, "--smooth", Kind.LENGTH, PERFORMANCE,
+        "window that takes jitter out of measured expressions and alignment; 0 is off", metavar="SECONDS",
+    )  # fmt: skip
+    driver_neutral: float | str | Path = option(
+        "auto", ("--driver-neutral", "--neutral"), Kind.NEUTRAL, PERFORMANCE,
+        "the driver's resting face: estimated, none (absolute), at a time of the driver, or in a picture",
+        metavar=_NEUTRAL,
+    )  # fmt: skip
+    """auto, none, a second of the driver, or a picture of the resting face."""
+    source_neutral: float | str | Path = option(
+        "auto", "--source-neutral", Kind.NEUTRAL, PERFORMANCE, "likewise the source's", metavar=_NEUTRAL
+    )
+    gaze: bool = option(
+        False, "--gaze", Kind.SWITCH, PERFORMANCE, "also follow the eyes' direction of a clip or capture"
+    )
+    """An actor's eyeline belongs to the scene, so it is kept unless asked; curves that name AU61..AU64 always
+    move it."""
+    driver_offset_seconds: float = option(
+        0.0,
+        "--driver-offset",
+        Kind.TIME,
+        PERFORMANCE,
+        "start the driver at this time of the output",
+        metavar="TIME",
+    )
+    after: After | None = option(
+        None, "--after", Kind.CHOICE, PERFORMANCE,
+        "when the driver has ended: back to the source's own (clips, captures), hold the last (curves), loop",
+        choices=get_args(After),
+    )  # fmt: skip
+    """None: release for clips and captures, hold for curves."""
+    release_seconds: float = option(
+        0.5, "--release", Kind.LENGTH, PERFORMANCE, "length of that ramp back", metavar="SECONDS"
+    )
+    faces: FaceSelection | None = option(
+        None, "--face", Kind.FACES, PERFORMANCE,
+        f"face(s) of each shot: all, {', '.join(FACE_ORDERS)}, a number, or ORDER:NUMBER", metavar="WHICH",
+        shown_default="large-small, the largest; all if the curve file has faces", words=("faces",),
+    )  # fmt: skip
     """None: the largest of each shot, or all, left to right, if the driver has sections per face."""
-    driver_faces: FaceSelection = field(default_factory=FaceSelection)
+    driver_faces: FaceSelection = option(
+        FaceSelection, "--driver-face", Kind.FACES, PERFORMANCE, "which face of the driver", metavar="WHICH",
+        shown_default="the largest", words=("driver_faces",),
+    )  # fmt: skip
     """Whose expression a driver clip gives; a capture file's faces are counted by id."""
-    min_face_px: int | None = None
-    checkpoint: Path | None = None
-    """None: the one that comes with the package."""
-    gaze: bool = False
-    """Whether a measured driver (clip or capture) also moves the eyes' direction. An actor's eyeline belongs to
-    the scene, so it is kept unless asked; curves that name AU61..AU64 always move it."""
-    device: str = "auto"
-    batch: int = 0
-    """Faces a forward pass; 0: by the device."""
-    sequence_rate: Fraction = Fraction(24)
+
+    trim_start: float | None = option(
+        None, "--trim-start", Kind.TIME, RUNNING,
+        "first moment of the source: seconds, 36f, or 00:00:01:12", metavar="TIME", words=("start",),
+    )  # fmt: skip
+    """Only frames from this second (from the first frame) reach the output."""
+    trim_end: float | None = option(
+        None,
+        "--trim-end",
+        Kind.TIME,
+        RUNNING,
+        "end of it (this moment is left out)",
+        metavar="TIME",
+        words=("end",),
+    )
+    sequence_rate: Fraction = option(
+        Fraction(24), "--frame-rate", Kind.RATE, RUNNING,
+        "of image sequences, and of pictures shown as video: 24, 23.976, 30000/1001", metavar="FPS",
+    )  # fmt: skip
     """Frames a second of an image sequence, and of a still shown as a video."""
+    min_face_px: int | None = option(
+        None, "--min-face", Kind.COUNT, RUNNING, "smallest face to work on", metavar="PX",
+        shown_default="6% of height",
+    )  # fmt: skip
+    checkpoint: Path | None = option(
+        None, "--checkpoint", Kind.FILE, RUNNING, "a trained network", metavar="FILE", shown_default="built in"
+    )
+    """None: the one that comes with the package."""
+    device: str = option(
+        "auto", "--device", Kind.TEXT, RUNNING, "auto, cpu, cuda, cuda:1, mps", shown_default="auto"
+    )
+    batch: int = option(
+        0, "--batch-size", Kind.COUNT, RUNNING, "faces a pass", metavar="N", shown_default="by device", least=0
+    )
+    """Faces a forward pass; 0: by the device."""
+    overwrite: bool = option(False, "--overwrite", Kind.SWITCH, RUNNING, "replace an existing output")
+
     encode: EncodeOptions = field(default_factory=EncodeOptions)
-    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in ("match", "add"):
