@@ -2,7 +2,7 @@
 
 A piece is so many frames encoded by themselves, the first a key frame: a zip file of packets with their times,
 `00003.piece`, that says what it belongs to. It appears whole or not at all, and its parts have checksums. Pieces
-that are not whole, belong to something else, or come behind a missing one are removed.
+that are not whole, belong to something else, or come behind a missing one are deleted.
 
 Pictures of a sequence are pieces by themselves: `pictures.json` says how many of them belong to what.
 """
@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from retarget.model import files
 
 LEAST_FRAMES = 16
 """In a piece: more than any encoder here reorders by, so that decode times meet where two pieces do."""
@@ -102,6 +104,7 @@ class PieceWriter:
         self._packets = self._file.open("packets", "w", force_zip64=True)
 
     def add(self, packet: StoredPacket) -> None:
+        """Takes the next packet in the order of decoding."""
         self._packets.write(packet.data)
         size = len(packet.data)
         self._rows.append((packet.pts, packet.dts, packet.duration, int(packet.is_key), size))
@@ -119,7 +122,7 @@ class PieceWriter:
         self._part.replace(self._path)
 
     def abandon(self) -> None:
-        """Removes what is there of it; never raises."""
+        """Deletes the partial piece; never raises."""
         with contextlib.suppress(OSError, ValueError):
             self._packets.close()
         with contextlib.suppress(OSError, ValueError):
@@ -131,7 +134,7 @@ class PieceWriter:
 
 
 def kept_pieces(folder: Path, belongs_to: str) -> list[Piece]:
-    """The whole pieces of that hash from the first on, without a gap; whatever else is there is removed."""
+    """The whole pieces of that hash from the first on, without a gap; deletes whatever else is there."""
     kept: list[Piece] = []
     next_frame = 0
     while (piece := _read(_path(folder, len(kept)))) is not None:
@@ -149,13 +152,11 @@ def kept_pieces(folder: Path, belongs_to: str) -> list[Piece]:
 def note_pictures(folder: Path, about: About) -> None:
     """Notes how many pictures of a sequence are made, from the first on. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{_PICTURES}.part"
-    part.write_text(json.dumps(asdict(about)), encoding="utf-8")
-    part.replace(folder / _PICTURES)
+    files.write_whole(folder / _PICTURES, json.dumps(asdict(about)).encode())
 
 
 def noted_pictures(folder: Path, belongs_to: str) -> About | None:
-    """What was noted, if it is of that hash; if it is not, it is removed."""
+    """What was noted, if it is of that hash; a note of another is deleted."""
     note = folder / _PICTURES
     with contextlib.suppress(*_READ_ERRORS):
         about = About(**json.loads(note.read_text(encoding="utf-8")))
@@ -166,7 +167,7 @@ def noted_pictures(folder: Path, belongs_to: str) -> About | None:
 
 
 def drop_pieces(folder: Path) -> None:
-    """Removes the folder of an output's pieces, if there is one."""
+    """Deletes the folder of an output's pieces, if there is one."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,0 +1,56 @@
+"""Containers: opened for reading, refused with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from ..errors import VideoOpenError
+from ..files import suffixes
+
+# FFmpeg's chatter goes nowhere: what matters of it reaches the user as one of our errors or notes.
+av.logging.set_level(None)
+
+MUXER_BY_SUFFIX = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""FFmpeg's name for each kind of film that is written."""
+
+
+def open_container(path: Path) -> InputContainer:
+    """An opened input. Always by absolute path: FFmpeg takes `a:b.mp4` for a protocol.
+
+    Raises:
+        VideoOpenError: with the reason FFmpeg gives.
+    """
+    # A picture called `100%d.png` is one picture, not FFmpeg's idea of a sequence.
+    options = {"pattern_type": "none"} if path.suffix.lower() in suffixes.PICTURES else {}
+    try:
+        return av.open(str(path.absolute()), "r", container_options=options, metadata_errors="replace")
+    except PermissionError as error:
+        raise VideoOpenError(f"{path}: may not be read; check its permissions") from error
+    except (FFmpegError, ValueError, UnicodeError) as error:
+        raise VideoOpenError(
+            f"{path}: not a video or picture that can be read ({reason(error)}); is the file complete?"
+        ) from error
+
+
+def main_video(container: InputContainer, path: Path) -> VideoStream:
+    """The video stream that is edited. Raises VideoOpenError if there is none that can be decoded."""
+    stream = container.streams.best("video")
+    if stream is None or stream.disposition & Disposition.attached_pic or container.format.name == "tty":
+        raise VideoOpenError(f"{path}: has no video stream; give a video, a picture or an image sequence")
+    assert isinstance(stream, VideoStream)
+    if stream.codec_context is None:
+        raise VideoOpenError(f"{path}: its video codec is unknown here; convert it to H.264 or ProRes first")
+    return stream
+
+
+def reason(error: BaseException) -> str:
+    """FFmpeg's own words for an error, on one line."""
+    text = error.strerror if isinstance(error, FFmpegError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__

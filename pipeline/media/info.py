@@ -1,0 +1,109 @@
+"""What a file says of itself, with its first picture as witness."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ..errors import VideoOpenError
+from ..records import VideoInfo
+from .color_tags import resolve_color
+from .decode import Decoding, Picture
+from .formats import planar_format
+
+STILL_RATE = Fraction(25)
+"""Pictures per second of a still that is shown for some time, and of a film that does not say."""
+
+
+def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = True) -> tuple[VideoInfo, Picture]:
+    """What is known of a file, and its first picture. `named` is what it is shown as (the pattern of a sequence).
+
+    Raises:
+        VideoOpenError: it cannot be decoded, or has a pixel format that is not supported.
+    """
+    decoding = Decoding(file, frame_threads=frame_threads)
+    try:
+        first = next(decoding.pictures(), None)
+        if first is None:
+            raise VideoOpenError(f"{file}: nothing in it can be decoded; is the file complete?")
+        return _file_info(named or file, decoding, first), first
+    finally:
+        decoding.close()
+
+
+def _file_info(path: Path, decoding: Decoding, first: Picture) -> VideoInfo:
+    container, stream, native = decoding.container, decoding.stream, first.native
+    try:
+        pixel_format = planar_format(native.format.name)
+    except ValueError as error:
+        raise VideoOpenError(f"{path}: {error}; convert it to 16-bit PNG, TIFF or ProRes first") from error
+    is_still = container.format.name == "image2" or container.format.name.endswith("_pipe")
+    codec = stream.codec_context.name
+    time_base = stream.time_base or Fraction(1, 1000)
+    rate = stream.average_rate or stream.guessed_rate or STILL_RATE
+    seconds = _header_seconds(container, stream)
+    return VideoInfo(
+        path=path,
+        width=native.width,
+        height=native.height,
+        pixel_format=pixel_format,
+        native_format_name=native.format.name,
+        color=resolve_color(native, pixel_format, is_still=is_still, codec=codec),
+        time_base=time_base,
+        frame_rate=rate,
+        start_seconds=float(first.pts * time_base),
+        duration_seconds_from_header=seconds,
+        frame_count_from_header=stream.frames or round(seconds * rate),
+        rotation_degrees=-round(native.rotation / 90) * 90 % 360,
+        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        codec_name=codec,
+        audio_streams=len(container.streams.audio),
+        is_still=is_still,
+        start_timecode=_start_timecode(container, stream),
+    )
+
+
+def _start_timecode(container: InputContainer, video: VideoStream) -> str:
+    """Of the picture where it has one, else of the file (MXF) or its timecode track; as written, or empty."""
+    said = (described.metadata.get("timecode") for described in (video, container, *container.streams))
+    return next((timecode for timecode in said if timecode), "")
+
+
+def _header_seconds(container: InputContainer, stream: VideoStream) -> float:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return max(0.0, (container.duration or 0) / 1_000_000)
+
+
+def hdr_parameters(native: VideoFrame) -> str:
+    """HDR10 static metadata of a frame as x265 parameters (units of 1/50000 and 1/10000 candela), or ""."""
+    try:
+        hanging: list[Any] = list(native.side_data)
+    except ValueError:  # PyAV stumbles over kinds of side data it has no name for
+        return ""
+    parameters = []
+    for data in hanging:
+        if data.type is SideDataType.MASTERING_DISPLAY_METADATA:
+            parameters += _mastering_display(np.frombuffer(data, np.int32))
+        elif data.type is SideDataType.CONTENT_LIGHT_LEVEL:
+            most, average = np.frombuffer(data, np.uint32)[:2]
+            parameters.append(f"max-cll={most},{average}")
+    return ":".join(parameters)
+
+
+def _mastering_display(values: NDArray[np.int32]) -> list[str]:
+    """AVMasteringDisplayMetadata: red, green, blue, white as (x, y), least and most luminance."""
+    if not (values[20] and values[21]):
+        return []
+    fractions = [Fraction(int(n), int(d)) for n, d in values[:20].reshape(10, 2)]
+    rx, ry, gx, gy, bx, by, wx, wy = (round(f * 50000) for f in fractions[:8])
+    least, most = (round(f * 10000) for f in fractions[8:])
+    return [f"master-display=G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"]

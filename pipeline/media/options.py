@@ -1,0 +1,71 @@
+"""How an output is encoded: what can be asked for, and what its name alone forbids. Loads no codec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import OptionError
+from ..files import parse_pattern, suffixes
+from ..option_table import ENCODING, Kind, option
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How the output is encoded; what is None is chosen to keep the most.
+
+    Whether an encoder has what is asked for is said by `check_encode_options` and `create_video`.
+    """
+
+    codec: str | None = option(
+        None, "--encoder", Kind.TEXT, ENCODING,
+        "h264 (default), hevc, prores, ffv1, or any encoder of FFmpeg such as h264_nvenc", metavar="NAME",
+        words=("codec",),
+    )  # fmt: skip
+    """"h264", "hevc", "prores", "ffv1", or any video encoder of PyAV ("h264_nvenc"); None: by the suffix."""
+    crf: int | None = option(
+        None, "--crf", Kind.COUNT, ENCODING, "quality, lower is better (h264 17, hevc 18)", metavar="N"
+    )
+    """Constant quality; None: 17 for h264, 18 for hevc. Not for prores and ffv1."""
+    preset: str | None = option(
+        None, "--preset", Kind.TEXT, ENCODING, "the encoder's speed preset (medium)", metavar="NAME"
+    )
+    """None: "medium" for h264 and hevc."""
+    pixel_format: str | None = option(
+        None, ("--pixel-format", "--pix-fmt"), Kind.TEXT, ENCODING, "default: the source's, or the nearest",
+        metavar="NAME",
+    )  # fmt: skip
+    """FFmpeg's name; None: the source's where the encoder has it, else the nearest that keeps most."""
+    profile: str | None = option(
+        None, "--profile", Kind.TEXT, ENCODING, "the encoder's profile, e.g. hq or 4444 for prores", metavar="NAME"
+    )
+    """None: for prores "hq", or "4444" for 4:4:4; otherwise the encoder's own choice."""
+    threads: int = 0
+    """Of a film's encoder; 0: by the machine's cores. With frame threads (x264, x265) the bytes of the output
+    depend on it, the quality hardly."""
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a name ends like a picture, or a sequence of them, that can be written."""
+    return path.suffix.lower() in suffixes.PICTURE_OUTPUTS
+
+
+def check_output_name(path: Path) -> None:
+    """Raises OptionError if nothing can be written under that name's suffix."""
+    suffix = path.suffix.lower()
+    if is_picture(path):
+        return
+    if suffix not in suffixes.FILM_OUTPUTS:
+        *films, last = suffixes.FILM_OUTPUTS
+        raise OptionError(
+            f"{path}: cannot write {suffix or 'a file without suffix'}; use {', '.join(films)} or {last}, "
+            "or an image sequence such as name.%04d.png or name.%04d.tif"
+        )
+    if parse_pattern(path) is not None:
+        raise OptionError(f"{path}: a frame number makes no sense in a {suffix} file; name it without")
+
+
+def check_picture_options(path: Path, options: EncodeOptions) -> None:
+    """Raises OptionError if what only a film has is asked for a picture."""
+    if options.codec is not None or options.crf is not None or options.preset or options.profile:
+        raise OptionError(f"{path}: pictures take no codec, crf, preset or profile; leave them out")

@@ -1,0 +1,136 @@
+"""Pictures being written: one, or an image sequence."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from ..errors import VideoWriteError
+from ..files import SequencePattern, part_of
+from ..records import Frame, VideoInfo
+from .convert import Preparation
+from .encode import Encoding
+from .pieces import About, Pieces, note_pictures, noted_pictures
+from .planes import is_untouched
+
+
+@dataclass
+class PlannedPictures:
+    """Pictures that can be made, and what is known of them before they are begun."""
+
+    path: Path
+    pattern: SequencePattern | None
+    """None: one picture."""
+    first_number: int
+    """In the name of the first picture of a sequence."""
+    info: VideoInfo
+    encoding: Encoding
+    pieces: Pieces | None = None
+
+    def __post_init__(self) -> None:
+        self.notes: list[str] = []
+        self.pixel_format = self.encoding.pixel_format
+        if self.info.audio_streams:
+            self.notes.append("pictures hold no sound: the source's audio is left out")
+        if self.info.rotation_degrees:
+            self.notes.append("pictures hold no rotation: they lie as the source's were stored")
+
+    def use_pieces(self, pieces: Pieces) -> None:
+        """Keeps the pictures of a sequence that are made if the run breaks off."""
+        if self.pattern is not None:
+            self.pieces = pieces
+
+    def start(self) -> OpenPictures:
+        """Begins the hidden folder."""
+        return OpenPictures(self)
+
+
+class OpenPictures:
+    """Pictures being written into a hidden folder beside their destination."""
+
+    def __init__(self, plan: PlannedPictures) -> None:
+        self._plan = plan
+        self._preparation = Preparation(plan.info, plan.encoding.pixel_format, plan.encoding.color)
+        self._folder = part_of(plan.path)
+        self._files: list[Path] = []
+        self.piece_frames: int | None = None
+        self.kept_frames = self.kept_changes = self._changed = 0
+        if plan.pieces is not None:
+            self._find_kept(plan.pieces)
+        if not self.kept_frames:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(exist_ok=True)
+        self._context = self._encoder()
+
+    def _find_kept(self, pieces: Pieces) -> None:
+        """How many pictures are there, from the first on, of those that an earlier run has noted."""
+        self.piece_frames = pieces.frames_at(self._plan.info.frame_rate)
+        made_with = repr((self._plan.encoding, self._plan.first_number, self.piece_frames, av.__version__))
+        self._belongs_to = hashlib.sha256(f"{pieces.belongs_to} {made_with}".encode()).hexdigest()
+        noted = noted_pictures(pieces.folder, self._belongs_to)
+        if noted is not None and all((self._folder / self._target(i).name).is_file() for i in range(noted.frames)):
+            self.kept_frames, self.kept_changes = noted.frames, noted.changed_frames
+            self._changed = noted.changed_frames
+
+    def _target(self, index: int) -> Path:
+        pattern = self._plan.pattern
+        return self._plan.path if pattern is None else pattern.path(self._plan.first_number + index)
+
+    def _encoder(self) -> VideoCodecContext:
+        encoding, info = self._plan.encoding, self._plan.info
+        context = av.CodecContext.create(encoding.encoder, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.pix_fmt = info.width, info.height, encoding.pixel_format
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        context.sample_aspect_ratio = info.sample_aspect_ratio
+        context.thread_count = 1  # a threaded encoder would hand pictures out late
+        return context
+
+    def write(self, frame: Frame) -> None:
+        """Makes the next picture, unless an earlier run has kept it."""
+        plan = self._plan
+        if plan.pattern is None and self._files:
+            raise VideoWriteError(
+                f"{plan.path}: is one picture, but there are more frames; name a sequence such as "
+                f"{plan.path.stem}.%04d{plan.path.suffix}"
+            )
+        target = self._target(len(self._files))
+        if len(self._files) >= self.kept_frames:
+            self._make(frame, target)
+        self._files.append(target)
+        if plan.pieces is not None and self.piece_frames and len(self._files) % self.piece_frames == 0:
+            self._note(plan.pieces)
+
+    def _make(self, frame: Frame, target: Path) -> None:
+        native = self._preparation.prepare(frame)
+        self._changed += not is_untouched(frame)
+        data = b"".join(bytes(packet) for packet in self._context.encode(native))
+        (self._folder / target.name).write_bytes(data)
+
+    def _note(self, pieces: Pieces) -> None:
+        count = len(self._files)
+        if count > self.kept_frames:
+            self.kept_frames = count
+            about = About(belongs_to=self._belongs_to, first_frame=0, frames=count, changed_frames=self._changed)
+            note_pictures(pieces.folder, about)
+
+    def finish(self) -> None:
+        """Puts the pictures in their place."""
+        if self._plan.pattern is not None:
+            for stale in self._plan.pattern.files().values():
+                stale.unlink()  # overwriting a longer sequence leaves no old pictures behind its end
+        for file in self._files:
+            os.replace(self._folder / file.name, file)
+        self._folder.rmdir()
+
+    def abandon(self) -> None:
+        """Deletes the hidden folder, unless pictures in it are noted as kept."""
+        if self._plan.pieces is None or not self.kept_frames:
+            shutil.rmtree(self._folder, ignore_errors=True)
