@@ -16,12 +16,12 @@ USUAL_RATES = tuple(
 DROP_RATES = (Fraction(30000, 1001), Fraction(60000, 1001))
 """Those at which timecode may leave numbers out (drop-frame) to keep up with the clock."""
 
-_SECONDS = re.compile(r"([-+]?(?:\d{1,9}\.?\d{0,20}|\.\d{1,20}))\s*(s|ms)?$")
+_SECONDS = re.compile(r"([-+]?(?:\d{1,9}\.?\d{0,20}|\.\d{1,20})(?:[eE][-+]?0?\d)?)\s*(s|ms)?$")
 _FRAMES = re.compile(r"([-+]?\d{1,9})\s*f$")
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d(?:\.\d+)?)$")
 _TIMECODE = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})$")
 _FOUND_TIMECODE = re.compile(r"(\d{1,2})[:;](\d{1,2})[:;](\d{1,2})([:;.,])(\d{1,3})\s*$", re.ASCII)
-_RATE = re.compile(r"(\d{1,4}(\.\d{1,6})?|\d{1,7}/[1-9]\d{0,6})$")
+_RATE = re.compile(r"(\d{1,4}(\.\d{1,6})?([eE]\d)?|\d{1,7}/[1-9]\d{0,6})$")
 
 TIME_FORMS = "write seconds (1.5), frames (36f), HH:MM:SS:FF or HH:MM:SS.mmm"
 """The advice for text that is no time."""
@@ -43,6 +43,12 @@ def seconds_of(time: float | str, frame_rate: Fraction) -> float:
     if _TIMECODE.match(text):
         return float(Timecode.read(text, frame_rate).frames / frame_rate)
     raise ValueError(f"{text!r} is no time; {TIME_FORMS}")
+
+
+def counts_frames(time: float | str) -> bool:
+    """Whether a time is said in frames or timecode, so that what it means depends on the frame rate."""
+    text = str(time).strip()
+    return bool(_FRAMES.match(text) or _TIMECODE.match(text))
 
 
 def rate_of(written: float | str) -> Fraction:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 
 from ..records import Target
-from .series import Driver
+from .driver import Driver
 
 
 class FaceDrivers:

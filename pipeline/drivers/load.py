@@ -18,10 +18,13 @@ from ..files import suffixes
 from ..records import ExpressionSeries
 from ..smoothing import smooth
 from ..stream import Clock, Progress, no_progress
-from .curves import load_curves
+from .capture import read_series
+from .curve_file import load_curves
+from .driver import Driver, DriverOptions
 from .face_drivers import FaceDrivers
 from .measuring import Measuring
-from .series import Driver, DriverOptions, SeriesDriver, neutral_of, read_series
+from .neutral import neutral_of
+from .series import SeriesDriver
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@ from .analysis import ClipAnalysis as ClipAnalysis
 from .analysis import FaceTrack as FaceTrack
 from .analysis import Shot as Shot
 from .analysis import whole_series as whole_series
-from .cache import DEFAULT_LIMIT_BYTES as DEFAULT_LIMIT_BYTES
 from .cache import TrackingCache as TrackingCache
-from .cache import default_cache_dir as default_cache_dir
+from .cache_folder import DEFAULT_LIMIT_BYTES as DEFAULT_LIMIT_BYTES
+from .cache_folder import default_cache_dir as default_cache_dir
 from .collect import Collector as Collector
 from .crop import alignment as alignment
 from .crop import apply as apply

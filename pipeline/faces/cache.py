@@ -21,29 +21,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from ..errors import OptionError
 from ..files import Contents
 from ..media import VideoReader
 from ..records import LANDMARKS, VideoInfo
 from .analysis import ClipAnalysis, FaceTrack, Shot
+from .cache_folder import DEFAULT_LIMIT_BYTES
 from .expression import AU_SOURCE
 from .landmark_store import LandmarkStore
 from .options import TrackOptions
-
-DEFAULT_LIMIT_BYTES = 4 * 2**30
-"""About eight hours of one tracked face at 25 frames a second (half a GB an hour)."""
 
 _VERSION = "v1"
 """Part of every name: raised when an entry's layout changes, or tracking does within a version of the package."""
 
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
-
-
-def default_cache_dir() -> Path:
-    """The system's folder for caches: `$XDG_CACHE_HOME/retarget` or `~/.cache/retarget` on Linux."""
-    return platformdirs.user_cache_path("retarget", appauthor=False)
 
 
 class TrackingCache:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import action_units
-from retarget.model.geometry import LEFT_EYE, RIGHT_EYE
+from retarget.model.mesh import LEFT_EYE, RIGHT_EYE
 
 from .blendshapes import from_blendshapes
 from .pose import Points

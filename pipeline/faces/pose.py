@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from retarget.model.geometry import STABLE
+from retarget.model.mesh import STABLE
 
 Points = NDArray[np.float64]
 

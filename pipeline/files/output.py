@@ -10,6 +10,7 @@ from pathlib import Path
 from retarget.model import files
 
 from ..errors import OptionError, VideoWriteError
+from .sequence import parse_pattern
 
 MADE_FROM = "one of the files it is made from"
 """The words for an input that is not the source."""
@@ -30,6 +31,10 @@ def check_output(
     files = [path] if files is None else files
     if path.is_dir():
         raise VideoWriteError(f"{path}: is a folder; give a file name in it")
+    if (pattern := parse_pattern(path)) is not None and pattern.frames:
+        raise VideoWriteError(
+            f"{path}: an output counts as its source does; name it {pattern.name}, without a range"
+        )
     if not path.parent.is_dir():
         raise VideoWriteError(f"{path}: the folder {path.parent} does not exist; make it first")
     for file in files:
@@ -62,8 +67,10 @@ def is_same_file(one: Path, other: Path) -> bool:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, failure: str = "writing failed") -> Iterator[Path]:
+def whole_file(path: Path, *, failure: str = "writing failed", synced: bool = False) -> Iterator[Path]:
     """A hidden name beside `path` to write to; it becomes `path` if the block succeeds and vanishes if not.
+
+    `synced`: file and name are on the disk when the block has ended, and outlast a loss of power.
 
     Raises:
         VideoWriteError: an OSError in the block, in the words of `failure`; exit status 1.
@@ -71,6 +78,10 @@ def whole_file(path: Path, *, failure: str = "writing failed") -> Iterator[Path]
     try:
         with files.whole_file(path) as part:
             yield part
+            if synced:
+                _sync(part, os.O_RDWR)
+        if synced and os.name != "nt":  # which opens no folders, and keeps names by itself
+            _sync(path.parent, os.O_RDONLY)
     except OSError as error:
         broken = VideoWriteError(
             f"{path}: {failure} ({error.strerror or error}); check the folder and the disk's free space"
@@ -79,7 +90,15 @@ def whole_file(path: Path, *, failure: str = "writing failed") -> Iterator[Path]
         raise broken from error
 
 
-def write_whole(path: Path, data: bytes, *, failure: str = "writing failed") -> None:
-    """Writes a file that appears under its name when it is whole; raises as `whole_file` does."""
-    with whole_file(path, failure=failure) as part:
+def write_whole(path: Path, data: bytes, *, failure: str = "writing failed", synced: bool = False) -> None:
+    """Writes a file that appears under its name when it is whole; `synced` and errors as in `whole_file`."""
+    with whole_file(path, failure=failure, synced=synced) as part:
         part.write_bytes(data)
+
+
+def _sync(path: Path, flags: int) -> None:
+    file = os.open(path, flags)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

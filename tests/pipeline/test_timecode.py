@@ -33,6 +33,10 @@ class TestTimes:
             ("1.5s", RATE, 1.5),
             (" .5 s", RATE, 0.5),
             ("250ms", RATE, 0.25),
+            ("012", RATE, 12),
+            ("1e3", RATE, 1000),
+            ("-2.5e-1s", RATE, -0.25),
+            (1e-7, RATE, 1e-7),
             ("-1s", RATE, -1),
             ("36f", RATE, 1.5),
             ("36 f", Fraction(24000, 1001), 36 * 1001 / 24000),
@@ -79,12 +83,14 @@ class TestTimes:
             (59.94, NTSC_60),
             ("30000/1001", NTSC),
             (12.5, Fraction(25, 2)),
+            ("024", Fraction(24)),
+            ("2.5e1", Fraction(25)),
         ],
     )
     def test_rates(self, written: float | str, rate: Fraction) -> None:
         assert rate_of(written) == rate
 
-    @pytest.mark.parametrize("written", [0, -24, "fast", "1/0", "1e9", 1e5])
+    @pytest.mark.parametrize("written", [0, -24, "fast", "1/0", "1e9", 1e5, "nan", "1e-9", "1e99"])
     def test_bad_rates(self, written: float | str) -> None:
         with pytest.raises(ValueError, match="makes no sense"):
             rate_of(written)

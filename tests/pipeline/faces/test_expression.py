@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retarget.model import action_units
-from retarget.model.geometry import LEFT_EYE, RIGHT_EYE
+from retarget.model.mesh import LEFT_EYE, RIGHT_EYE
 from retarget.pipeline.faces.expression import (
     AU_SOURCE,
     LIP_GAP_RANGE,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retarget.model.geometry import STABLE
+from retarget.model.mesh import STABLE
 from retarget.pipeline.faces.landmarker import SeenFace, Window, is_same
 from retarget.pipeline.faces.pose import head_pose
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from retarget.model.geometry import STABLE
+from retarget.model.mesh import STABLE
 from retarget.pipeline.faces.pose import canonical_face, head_pose
 
 # The canonical face
