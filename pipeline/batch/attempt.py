@@ -1,138 +1,34 @@
-"""One job of a batch, the same wherever it is done: what it depends on, doing it, and how it ended.
+"""One go at a job, the same wherever it is done.
 
 `run_job` never raises what is the job's own fault; it returns an `Outcome`. It may die at any moment, and may be
 run again at once: what a dead process left behind is found by its note and removed, but for the whole pieces of a
-long clip, which are gone on from.
+long clip, from which the next go resumes.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
-import itertools
-import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any
 
-from retarget.model.checkpoint import default_checkpoint_path
-
-from ..drivers import CURVE_SUFFIXES, files_of_driver
 from ..errors import RetargetError
-from ..faces import DEFAULT_LIMIT_BYTES, Content, Contents, TrackingCache, content_of, signature_of
-from ..files import is_there, parse_pattern, part_of
-from ..media import Pieces, drop_pieces, open_video
-from ..options import RetargetOptions
-from ..report import write_report
-from ..run import Resources, retarget_video
-from .manifest import (
-    Entry,
-    begin_work,
-    clear_leftovers,
-    end_work,
-    job_folder,
-    job_lock,
-    now,
-    pieces_folder,
-    report_path,
-)
+from ..files import Contents, content_of, is_there, parse_pattern, part_of, signature_of
+from ..media import Pieces, drop_pieces
+from .hashes import content_key, hash_of, request_hash
+from .leftovers import begin_work, clear_leftovers, end_work
+from .locks import job_lock
+from .paths import job_folder, pieces_folder, report_path
+from .records import Entry, JobState, Outcome, Setting, Task, Tell, now
 
 if TYPE_CHECKING:
-    from .jobs import Job
-
-JobState = Literal["done", "skipped", "failed", "pending"]
-"""done: made in this run. skipped: was there already. pending: not reached (interrupted, halted on an error)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a worker is told once: the same for all jobs it does."""
-
-    output_dir: Path
-    cache_dir: Path | None = None
-    cache_limit_bytes: int = DEFAULT_LIMIT_BYTES
-    cores: int | None = None
-    """Its share of the machine; None is all of it."""
-    device: str | None = None
-    """Instead of the jobs' own."""
-    chunk_seconds: float = 0.0
-    """Longer clips are encoded in pieces of this length, which outlast a killed process; 0: never."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A job to be done, with what is known of it from earlier runs."""
-
-    job: Job
-    previous: Entry | None = None
-    known: tuple[Content, ...] = ()
-    """Files that were read before, so that those that did not change are not read again."""
-    retry_failed: bool = False
-
-
-class TaskQueue:
-    """Tasks in their order, an iterator; the next ones can be looked at without being taken."""
-
-    def __init__(self, tasks: Iterable[Task], *, is_over: Callable[[], bool] = lambda: False) -> None:
-        """`is_over`: asked before each is given out; then none is any more."""
-        self._tasks, self._is_over = iter(tasks), is_over
-        self._seen: list[Task] = []
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Task:
-        if self._is_over() or not self.ahead(1):
-            raise StopIteration
-        return self._seen.pop(0)
-
-    def ahead(self, count: int) -> Sequence[Task]:
-        """The next tasks, so many if there are."""
-        self._seen += itertools.islice(self._tasks, max(0, count - len(self._seen)))
-        return self._seen[:count]
-
-    def take(self, wanted: Task | None) -> Task | None:
-        """A certain task if it is among those that were looked at, else the next; None if there is none."""
-        if wanted in self._seen and not self._is_over():
-            self._seen.remove(wanted)
-            return wanted
-        return next(self, None)
-
-
-@dataclass(frozen=True)
-class Started:
-    """A worker has taken a job."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class Progressed:
-    """A job is so far."""
-
-    index: int
-    stage: str
-    frames: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a job ended, for the manifest. `entry` is None where there is nothing to note."""
-
-    index: int
-    state: JobState
-    entry: Entry
-
-
-Event = Started | Progressed | Outcome
-Tell = Callable[[str, int], None]
-"""(stage, frames so far), as often as one likes."""
-Work = Callable[[Task, Setting, Tell], Outcome]
+    from ..options import RetargetOptions
+    from ..resources import Resources
 
 
 def run_job(task: Task, setting: Setting, tell: Tell) -> Outcome:
@@ -163,6 +59,23 @@ def one_line(error: BaseException) -> str:
     return " ".join(text.split())
 
 
+def failure_of(task: Task, error: str) -> Outcome:
+    """The outcome of a job that could not say itself how it ended; without a key, so that it is tried again."""
+    job, previous = task.job, task.previous
+    entry = Entry(
+        name=job.name,
+        state="failed",
+        source=str(job.source),
+        output=str(job.output.absolute()),
+        key="",
+        request=request_hash(job),
+        made=previous.made if previous else None,
+        error=error,
+        finished=now(),
+    )
+    return Outcome(index=job.index, state="failed", entry=entry)
+
+
 class _Attempt:
     """One go at a job: what is found out on the way goes into its entry, however it ends."""
 
@@ -189,6 +102,9 @@ class _Attempt:
             return self._make(unfinished, tell)
 
     def _make(self, unfinished: Path | None, tell: Tell) -> Outcome:
+        from ..report import write_report  # what follows brings torch and mediapipe
+        from ..run import retarget_video
+
         job = self._job
         is_ours = self._made is not None or unfinished == job.output.absolute()
         options = replace(
@@ -217,7 +133,7 @@ class _Attempt:
             self._made = content_of(job.output)
             drop_pieces(pieces_folder(self._folder))
         except BaseException as error:
-            if isinstance(error, Exception):  # an interrupted job is gone on with, a failed one makes room
+            if isinstance(error, Exception):  # an interrupted job is resumed, a failed one makes room
                 drop_pieces(pieces_folder(self._folder))
                 if self._keeps_pictures():
                     shutil.rmtree(part_of(job.output), ignore_errors=True)
@@ -237,7 +153,7 @@ class _Attempt:
         how = [options.device, options.batch, self._setting.cores or os.cpu_count()]
         return Pieces(
             folder=pieces_folder(self._folder),
-            belongs_to=_hash({"key": self._key, "how": how, "torch": importlib.metadata.version("torch")}),
+            belongs_to=hash_of({"key": self._key, "how": how, "torch": importlib.metadata.version("torch")}),
             seconds=seconds,
         )
 
@@ -283,6 +199,9 @@ class _Attempt:
 @functools.cache
 def _resources_of(setting: Setting) -> Resources:
     """One set a process: that is what makes the second job start at once."""
+    from ..faces import TrackingCache
+    from ..resources import Resources
+
     cache = None
     if setting.cache_dir is not None:
         cache = TrackingCache(setting.cache_dir, limit_bytes=setting.cache_limit_bytes)
@@ -296,77 +215,3 @@ def _telling(tell: Tell) -> Callable[[Iterable[Any], str, int], Iterable[Any]]:
             tell(label, count)
 
     return progress
-
-
-# What a job depends on ---------------------------------------------------------------------------------
-
-
-def request_hash(job: Job) -> str:
-    """A hash of what is asked for by name: files, version, and all options, also those that only say how."""
-    names = [str(path.absolute()) for path in (job.source, *job.drivers)]
-    return _hash({"files": names, "options": _plain_options(job.options, by_name=True)})
-
-
-def content_key(job: Job, contents: Contents) -> str:
-    """A hash of all that the output depends on, files by what is in them, not by name.
-
-    Raises:
-        RetargetError: a file is missing, cannot be used, or is being written to.
-    """
-    options = job.options
-    source = contents.sha256(job.source)
-    rate = options.sequence_rate
-    if any(driver.suffix.lower() in CURVE_SUFFIXES for driver in job.drivers):
-        with open_video(job.source, sequence_rate=rate) as reader:
-            rate = rate if reader.info.is_still else reader.info.frame_rate
-    drivers = [
-        [(file.suffix.lower(), contents.sha256(file)) for file in files_of_driver(driver, frame_rate=rate)]
-        for driver in job.drivers
-    ]
-    return _hash(
-        {
-            "source": (job.source.suffix.lower(), source),
-            "drivers": drivers,
-            "neutrals": [contents.sha256(path) for path in options.neutral_pictures()],
-            "checkpoint": contents.sha256(options.checkpoint or default_checkpoint_path()),
-            "options": _plain_options(options, by_name=False),
-        }
-    )
-
-
-_NO_PART_OF_THE_RESULT = ("device", "batch", "overwrite")
-
-
-def _plain_options(options: RetargetOptions, *, by_name: bool) -> dict[str, Any]:
-    values = asdict(options)
-    if not by_name:
-        del values["encode"]["threads"]
-        for name in _NO_PART_OF_THE_RESULT:
-            del values[name]
-    pictures = {str(path) for path in options.neutral_pictures()}
-    for name in ("checkpoint", "source_neutral", "driver_neutral"):
-        value = values[name]
-        if isinstance(value, Path) or str(value) in pictures:
-            values[name] = str(Path(str(value)).absolute()) if by_name else "a file"
-    return {"version": importlib.metadata.version("retarget"), **values}
-
-
-def _hash(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def failure_of(task: Task, error: str) -> Outcome:
-    """The outcome of a job that could not say itself how it ended; without a key, so that it is tried again."""
-    job, previous = task.job, task.previous
-    entry = Entry(
-        name=job.name,
-        state="failed",
-        source=str(job.source),
-        output=str(job.output.absolute()),
-        key="",
-        request=request_hash(job),
-        made=previous.made if previous else None,
-        error=error,
-        finished=now(),
-    )
-    return Outcome(index=job.index, state="failed", entry=entry)

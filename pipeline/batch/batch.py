@@ -7,170 +7,29 @@ The batch decides from the manifest what need not run, hands the rest to an `Exe
 from __future__ import annotations
 
 import contextlib
-import math
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol, Self
-
-from tqdm import tqdm
+from typing import Protocol
 
 from ..errors import OptionError, RetargetError
-from ..faces import DEFAULT_LIMIT_BYTES, Contents, default_cache_dir, signature_of
-from ..files import part_of
-from ..media import drop_pieces, open_video
+from ..files import Contents, part_of, signature_of
+from ..media import drop_pieces
 from ..stream import Stage
-from .attempt import (
-    Event,
-    JobState,
-    Outcome,
-    Progressed,
-    Setting,
-    Started,
-    Task,
-    TaskQueue,
-    Work,
-    request_hash,
-    run_job,
-)
-from .manifest import (
-    Entry,
-    Manifest,
-    clear_all_leftovers,
-    end_work,
-    job_folder,
-    pieces_folder,
-    report_path,
-)
-from .workers import TICK_SECONDS, LocalWorkers
-
-if TYPE_CHECKING:
-    from .jobs import Job
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchOptions:
-    """How a batch runs; what each job does is the job's."""
-
-    output_dir: Path
-    """Where the manifest is."""
-    workers: int = 1
-    """Processes. Each takes its share of the cores."""
-    halt_on_error: bool = False
-    """Start no job after one has failed."""
-    retry_failed: bool = False
-    """Also run jobs again that failed before and of which nothing has changed."""
-    cache_dir: Path | None = None
-    """Of tracking results; None: `default_cache_dir()`."""
-    cache_limit_bytes: int = DEFAULT_LIMIT_BYTES
-    use_cache: bool = True
-    devices: tuple[str, ...] = ()
-    """Handed out to the workers in turn, instead of each job's own: ("cuda:0", "cuda:1")."""
-    chunk_seconds: float = 60.0
-    """Clips longer than this are encoded in pieces of this length: a killed batch goes on from the last whole one
-    when it is started again (with the same number of workers). 0: never."""
-    overlap: bool | None = None
-    """Whether a worker tracks its next clip while it encodes the one in work; it needs the cache. None: where each
-    worker has four cores or more (see `workers.py`)."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise OptionError(f"{self.workers} workers make no batch; use 1 or more")
-        if self.cache_limit_bytes < 0:
-            raise OptionError(f"a cache of {self.cache_limit_bytes} bytes makes no sense; use --no-cache for none")
-        if not (math.isfinite(self.chunk_seconds) and self.chunk_seconds >= 0):
-            raise OptionError(f"chunks of {self.chunk_seconds:g} s make no sense; use more than 0, or 0 for none")
-
-    @property
-    def setting(self) -> Setting:
-        """What each worker is told."""
-        return Setting(
-            output_dir=self.output_dir,
-            cache_dir=(self.cache_dir or default_cache_dir()) if self.use_cache else None,
-            cache_limit_bytes=self.cache_limit_bytes,
-            chunk_seconds=self.chunk_seconds,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobResult:
-    """How a job ended, for the summary and the report."""
-
-    index: int
-    name: str
-    source: Path
-    output: Path
-    state: JobState
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """Per stage, and "elapsed"; of the run that made it, also if that was an earlier one."""
-    error: str = ""
-    """One line; empty unless failed."""
-    report: Path | None = None
-    """The run's report, if there is one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchResult:
-    """How a batch ended."""
-
-    jobs: tuple[JobResult, ...]
-    """In the order of the jobs."""
-    interrupted: bool = False
-    elapsed_seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-    """Warnings for the user, one line each."""
-
-    def count(self, state: JobState) -> int:
-        return sum(job.state == state for job in self.jobs)
-
-    @property
-    def exit_code(self) -> int:
-        """0: every output is there. 1: a job failed. 130: interrupted."""
-        if self.interrupted:
-            return 130
-        return int(self.count("failed") > 0)
-
-
-# The batch ---------------------------------------------------------------------------------------------
-
-
-class Executor(Protocol):
-    """Does tasks somewhere. Tasks are taken one by one as there is room for them.
-
-    The events come as they happen, with None in between now and then; closing the generator stops the work.
-    """
-
-    def run(self, tasks: TaskQueue) -> Generator[Event | None, None, None]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchStatus:
-    """How far a batch is."""
-
-    jobs: int
-    finished: Mapping[JobState, int]
-    running: tuple[str, ...]
-    """Names of the jobs in work."""
-    frames: float
-    """Done, of `total_frames`: tracking and editing count half each."""
-    total_frames: int
-    """By the headers of the sources; grows while they are being opened."""
-    elapsed_seconds: float
-    seconds_left: float | None
-    """None while there is nothing to tell it from."""
-    failure: str = ""
-    """Name and reason of the job that has just failed."""
-
-
-Show = Callable[[BatchStatus], None]
-
-
-def show_nothing(status: BatchStatus) -> None:
-    """Shows nothing."""
+from .attempt import run_job
+from .executor import TICK_SECONDS, Executor, TaskQueue
+from .frame_counts import FrameCounts
+from .hashes import request_hash
+from .job import Job
+from .leftovers import clear_all_leftovers, end_work
+from .manifest import Manifest
+from .options import BatchOptions
+from .paths import job_folder, pieces_folder, report_path
+from .progress import BatchStatus, ProgressBar, Show, show_nothing
+from .records import Entry, Event, JobState, Outcome, Progressed, Started, Task, Work
+from .results import BatchResult, JobResult, summary
+from .stop import Stop
+from .workers import LocalWorkers
 
 
 def run_batch(
@@ -200,12 +59,29 @@ def run_with(
         raise OptionError(
             f"{options.output_dir}: cannot be made ({error.strerror}); use another --output-dir"
         ) from error
-    with Manifest(options.output_dir) as manifest, _Stop() as stop:
+    with Manifest(options.output_dir) as manifest, Stop() as stop:
         clear_all_leftovers(options.output_dir)
-        batch = _Batch(jobs, options, manifest, stop, progress)
-        batch.run(executor)
+        books = _Books(jobs, options, manifest, stop, progress)
+        books.run(executor)
         manifest.flush()
-        return batch.result()
+        return books.result()
+
+
+class Run(Protocol):
+    """`run_batch`, or `cluster.run_on_ray` with its address given."""
+
+    def __call__(self, jobs: Sequence[Job], options: BatchOptions, *, progress: Show) -> BatchResult: ...
+
+
+def batch_main(
+    jobs: Sequence[Job], options: BatchOptions, *, quiet: bool = False, run: Run = run_batch
+) -> BatchResult:
+    """What the command line does: runs with a progress bar, prints the summary. See `BatchResult.exit_code`."""
+    with ProgressBar() as bar:
+        result = run(jobs, options, progress=show_nothing if quiet else bar)
+    if not quiet:
+        print("\n".join(summary(result)))
+    return result
 
 
 def _check_outputs(jobs: Sequence[Job]) -> None:
@@ -223,37 +99,11 @@ def _check_outputs(jobs: Sequence[Job]) -> None:
         raise OptionError(f"two jobs are called {twice}; name one differently")
 
 
-class _Stop:
-    """Remembers Ctrl-C and SIGTERM instead of acting on them anywhere; a second one acts as usual."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()
-
-    def _ask(self, number: int, frame: object) -> None:  # noqa: ARG002 - the signal module's signature
-        self.asked = True
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
-
-
-class _Batch:
-    """The books of one run: what is to do, what has come of it, how far it is."""
+class _Books:
+    """The books of one run: what there is to do, what has come of it, how far it is."""
 
     def __init__(
-        self, jobs: Sequence[Job], options: BatchOptions, manifest: Manifest, stop: _Stop, show: Show
+        self, jobs: Sequence[Job], options: BatchOptions, manifest: Manifest, stop: Stop, show: Show
     ) -> None:
         self._jobs = {job.index: job for job in jobs}
         self._order = [job.index for job in jobs]
@@ -261,7 +111,7 @@ class _Batch:
         self._results: dict[int, JobResult] = {}
         self._running: dict[int, float] = {}
         self._started = time.perf_counter()
-        self._frames = _FrameCounts()
+        self._frames = FrameCounts()
         self._made_frames = 0.0
         self._shown = -1.0
 
@@ -393,145 +243,3 @@ class _Batch:
                 failure=failure,
             )
         )
-
-
-class _FrameCounts:
-    """Frames of each job by its source's header, counted in a thread while the work begins."""
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self._stop = threading.Event()
-
-    @property
-    def total(self) -> int:
-        return sum(list(self._counts.values()))
-
-    def of(self, index: int) -> int:
-        return self._counts.get(index, 0)
-
-    @contextlib.contextmanager
-    def counting(self, jobs: Sequence[Job]) -> Iterator[None]:
-        thread = threading.Thread(target=self._count, args=(jobs,), name="frame counts", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
-
-    def _count(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            if self._stop.is_set():
-                return
-            self._counts[job.index] = frames_of(job)
-
-
-def frames_of(job: Job) -> int:
-    """Frames of the job's source as its header has them, within its trim range; 0 if it cannot be opened."""
-    options = job.options
-    try:
-        with open_video(job.source, sequence_rate=options.sequence_rate) as reader:
-            count, rate = reader.info.frame_count_from_header, float(reader.info.frame_rate)
-    except Exception:  # the job itself will say what is wrong with it
-        return 0
-    first = min(count, round((options.trim_start or 0) * rate))
-    last = count if options.trim_end is None else min(count, round(options.trim_end * rate))
-    return max(0, last - first)
-
-
-# Talking -----------------------------------------------------------------------------------------------
-
-
-PLAIN_LINE_SECONDS = 15.0
-
-
-class ProgressBar:
-    """A Show for people: one bar on a terminal, a plain line now and then elsewhere. A context manager."""
-
-    def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._bar: Any = None
-        self._last = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, status: BatchStatus) -> None:
-        if status.failure:
-            self._say(f"failed: {status.failure}")
-        if self._stream.isatty():
-            self._draw(status)
-        elif status.elapsed_seconds - self._last >= PLAIN_LINE_SECONDS:
-            self._last = status.elapsed_seconds
-            self._say(status_line(status))
-
-    def _say(self, line: str) -> None:
-        if self._bar is not None:
-            self._bar.clear()
-        print(line, file=self._stream, flush=True)
-
-    def _draw(self, status: BatchStatus) -> None:
-        if self._bar is None:
-            form = "{desc} |{bar}| {n:.0f}/{total:.0f} frames {postfix}"
-            self._bar = tqdm(file=self._stream, leave=False, dynamic_ncols=True, total=1, bar_format=form)
-        finished = sum(status.finished.values())
-        self._bar.total, self._bar.n = max(status.total_frames, status.frames, 1), status.frames
-        self._bar.set_description_str(f"{finished}/{status.jobs} jobs", refresh=False)
-        self._bar.set_postfix_str(f"{_left(status)} {', '.join(status.running)[:40]}", refresh=True)
-
-
-def status_line(status: BatchStatus) -> str:
-    """How far a batch is, in a line for a log."""
-    failed = status.finished.get("failed", 0)
-    parts = [
-        f"{sum(status.finished.values())} of {status.jobs} jobs" + (f" ({failed} failed)" if failed else ""),
-        f"{status.frames:.0f} of {status.total_frames} frames",
-        _left(status),
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def _left(status: BatchStatus) -> str:
-    if status.seconds_left is None:
-        return ""
-    minutes, seconds = divmod(round(status.seconds_left), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} left"
-
-
-def summary(result: BatchResult) -> list[str]:
-    """The table at the end: a line a job that was not simply skipped, then the counts, then what to do."""
-    width = max((len(job.name) for job in result.jobs), default=0)
-    lines = []
-    for job in result.jobs:
-        if job.state in ("done", "failed"):
-            said = job.error if job.state == "failed" else f"{job.seconds.get('elapsed', 0):.1f} s"
-            lines.append(f"{job.state:<7}  {job.name:<{width}}  {said}")
-    counts = [f"{result.count(state)} {state}" for state in ("done", "skipped", "failed", "pending")]
-    lines.append(", ".join(count for count in counts if not count.startswith("0 ")) or "no jobs")
-    lines += result.notes
-    if result.interrupted:
-        lines.append("interrupted; run the same command again to go on from here")
-    elif result.count("failed"):
-        lines.append("failed jobs run again when their files or options change, or with --retry-failed")
-    return lines
-
-
-class Run(Protocol):
-    """`run_batch`, or `cluster.run_on_ray` with its address given."""
-
-    def __call__(self, jobs: Sequence[Job], options: BatchOptions, *, progress: Show) -> BatchResult: ...
-
-
-def batch_main(
-    jobs: Sequence[Job], options: BatchOptions, *, quiet: bool = False, run: Run = run_batch
-) -> BatchResult:
-    """What the command line does: runs with a progress bar, prints the summary. See `BatchResult.exit_code`."""
-    with ProgressBar() as bar:
-        result = run(jobs, options, progress=show_nothing if quiet else bar)
-    if not quiet:
-        print("\n".join(summary(result)))
-    return result

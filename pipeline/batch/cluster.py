@@ -15,16 +15,18 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import OptionError, RetargetError
-from .attempt import Event, Outcome, Setting, Task, Work, failure_of, run_job
-from .batch import BatchOptions, BatchResult, Show, run_with, show_nothing
-from .manifest import HIDDEN_FOLDER
-from .workers import TICK_SECONDS
-
-if TYPE_CHECKING:
-    from .jobs import Job
+from .attempt import failure_of, run_job
+from .batch import run_with
+from .executor import TICK_SECONDS
+from .job import Job
+from .options import BatchOptions
+from .paths import hidden_folder
+from .progress import Show, show_nothing
+from .records import Event, Outcome, Setting, Task, Work
+from .results import BatchResult
 
 NODE_ANSWER_SECONDS = 60.0
 """For each node to say whether it sees the shared storage; a worker process may have to start for it."""
@@ -109,7 +111,7 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
 
 def check_shared(ray: Any, folder: Path) -> None:
     """Raises ClusterError unless every node that can work sees what is written into `folder` here."""
-    token = folder.absolute() / HIDDEN_FOLDER / f"shared-{secrets.token_hex(8)}"
+    token = hidden_folder(folder.absolute()) / f"shared-{secrets.token_hex(8)}"
     try:
         token.parent.mkdir(parents=True, exist_ok=True)
         token.write_text(token.name, encoding="utf-8")

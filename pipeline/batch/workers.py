@@ -11,43 +11,24 @@ import contextlib
 import functools
 import multiprocessing
 import os
-import queue
 import signal
-import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from typing import Any, NoReturn
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from multiprocessing.connection import wait
 
-from ..edit import usable_cores
+from .. import edit
 from ..errors import RetargetError
-from ..faces import Contents, TrackingCache
-from ..run import track_ahead
-from ..stream import Stage
-from .attempt import (
-    Event,
-    Outcome,
-    Progressed,
-    Setting,
-    Started,
-    Task,
-    TaskQueue,
-    Tell,
-    Work,
-    failure_of,
-    run_job,
-)
-from .manifest import clear_leftovers, job_folder, job_lock
-
-TICK_SECONDS = 0.2
-"""How often at most a worker says how far it is, and at least the caller is given a chance to stop."""
+from .attempt import failure_of, run_job
+from .executor import STOP_SECONDS, TICK_SECONDS, TaskQueue
+from .leftovers import clear_leftovers
+from .locks import job_lock
+from .paths import job_folder
+from .records import Event, Outcome, Setting, Started, Task, Work
+from .worker_process import Ahead, Halfway, serve
 
 CORES_TO_OVERLAP = 4
 """That a worker has, for it to track its next clip meanwhile."""
-
-STOP_SECONDS = 10.0
-"""What workers get to clear up before they are ended."""
 
 
 class LocalWorkers:
@@ -65,7 +46,7 @@ class LocalWorkers:
         """`devices` are handed out in turn; without any, each job's own counts. `overlap`: see `BatchOptions`."""
         self._count, self._devices, self._work = count, tuple(devices), work
         self._setting = replace(setting, cores=share_of_cores(count))
-        has_cores = (self._setting.cores or usable_cores()) >= CORES_TO_OVERLAP
+        has_cores = (self._setting.cores or edit.usable_cores()) >= CORES_TO_OVERLAP
         self._overlap = setting.cache_dir is not None and (has_cores if overlap is None else overlap)
         self._workers: list[_Worker] = []
 
@@ -118,7 +99,7 @@ class LocalWorkers:
         for worker in busy:
             if worker.channel in ready or worker.process.sentinel in ready:
                 for event in worker.events():
-                    if isinstance(event, _Halfway):
+                    if isinstance(event, Halfway):
                         self._look_ahead(worker, tasks)
                     else:
                         yield event
@@ -157,7 +138,7 @@ class _Worker:
         self._folder_of = functools.partial(job_folder, setting.output_dir)
         context = multiprocessing.get_context("spawn")
         self.channel, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, setting, work), name=f"retarget-{number}")
+        self.process = context.Process(target=serve, args=(theirs, setting, work), name=f"retarget-{number}")
         with _thread_limits(setting.cores):
             self.process.start()
         theirs.close()
@@ -170,13 +151,13 @@ class _Worker:
     def track(self, task: Task) -> None:
         self.ahead = task
         with contextlib.suppress(OSError):
-            self.channel.send(_Ahead(task))
+            self.channel.send(Ahead(task))
 
-    def events(self) -> Iterator[Event | _Halfway]:
+    def events(self) -> Iterator[Event | Halfway]:
         """What it has said; if it has died, the failure of its job."""
         try:
             while self.channel.poll():
-                event: Event | _Halfway = self.channel.recv()
+                event: Event | Halfway = self.channel.recv()
                 if isinstance(event, Outcome):
                     self.task = None
                 yield event
@@ -215,7 +196,7 @@ def death(exitcode: int | None) -> str:
 
 def share_of_cores(workers: int) -> int | None:
     """Cores for each of several workers; None for a single one, which may take what it finds."""
-    return None if workers == 1 else max(1, usable_cores() // workers)
+    return None if workers == 1 else max(1, edit.usable_cores() // workers)
 
 
 @contextlib.contextmanager
@@ -229,135 +210,3 @@ def _thread_limits(cores: int | None) -> Iterator[None]:
     finally:
         for name in added:
             del os.environ[name]
-
-
-# In the worker's process --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Ahead:
-    """To a worker: the task whose clip it is to track meanwhile."""
-
-    task: Task
-
-
-class _Halfway:
-    """From a worker: its clip is tracked, the second reading has begun."""
-
-
-def _serve(channel: Connection, setting: Setting, work: Work) -> None:
-    """A worker's life: a task in, events out, until the channel closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what happens
-    signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
-    tracking = TrackingAhead(setting)
-    given: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(channel, given, tracking), name="inbox", daemon=True).start()
-    try:
-        with contextlib.suppress(OSError):
-            while (task := given.get()) is not None:
-                tell = _Teller(channel, task.job.index)
-                task = tracking.finished(task, tell)
-                channel.send(work(task, setting, tell))
-    finally:
-        tracking.stop()
-
-
-def _receive(channel: Connection, given: queue.SimpleQueue[Task | None], tracking: TrackingAhead) -> None:
-    """Takes what the parent sends, also while the worker works."""
-    try:
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                message: Task | _Ahead = channel.recv()
-                if isinstance(message, _Ahead):
-                    tracking.start(message.task)
-                else:
-                    given.put(message)
-    finally:  # whatever happens, or the worker would wait for ever
-        given.put(None)
-
-
-class _Stopped(Exception):  # noqa: N818 - no error, only the way out of a thread
-    pass
-
-
-class TrackingAhead:
-    """Tracks the clip of a job that may come next in a thread, into the cache. One at a time."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._task: Task | None = None
-        self._thread: threading.Thread | None = None
-        self._is_stopped = False
-        self._frames = 0
-        self._contents = Contents()
-
-    def start(self, task: Task) -> None:
-        """Begins with a job's clip; what goes wrong is left to the job to say."""
-        self.stop()
-        self._task, self._is_stopped, self._frames = task, False, 0
-        self._contents = Contents(task.known)
-        self._thread = threading.Thread(target=self._track, args=(task,), name="ahead", daemon=True)
-        self._thread.start()
-
-    def finished(self, task: Task, tell: Tell) -> Task:
-        """Waits if it is this job's clip that is being tracked, else stops; the task, knowing what was read."""
-        if self._task is None or self._task.job.index != task.job.index or self._thread is None:
-            self.stop()
-            return task
-        while self._thread.is_alive():
-            self._thread.join(TICK_SECONDS)
-            tell(Stage.TRACK, self._frames)
-        self.stop()
-        return replace(task, known=(*task.known, *self._contents.used.values()))
-
-    def stop(self) -> None:
-        """Ends the thread, if there is one, and waits for it."""
-        self._is_stopped = True
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
-        self._task = self._thread = None
-
-    def _track(self, task: Task) -> None:
-        folder, job = self._setting.cache_dir, task.job
-        if folder is None:
-            return
-        cache = TrackingCache(folder, limit_bytes=self._setting.cache_limit_bytes, contents=self._contents)
-        with contextlib.suppress(Exception):
-            track_ahead(job.source, job.drivers, job.options, cache=cache, progress=self._counted)
-
-    def _counted(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:  # noqa: ARG002 - a Progress
-        for item in items:
-            if self._is_stopped:
-                raise _Stopped
-            self._frames += 1
-            yield item
-
-
-def _leave(signum: int, frame: object) -> NoReturn:  # noqa: ARG001 - the signal module's signature
-    raise SystemExit(128 + signum)  # unwinds, so that half-written files go
-
-
-def _follow_parent() -> None:
-    """Without its parent a worker must not go on: a new batch may be starting on the same outputs."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-class _Teller:
-    """A Tell that sends over the channel, not too often."""
-
-    def __init__(self, channel: Connection, index: int) -> None:
-        self._channel, self._index = channel, index
-        self._last = 0.0
-        self._is_halfway = False
-
-    def __call__(self, stage: str, frames: int) -> None:
-        if stage == Stage.RETARGET and not self._is_halfway:
-            self._is_halfway = True
-            self._channel.send(_Halfway())
-        if time.monotonic() - self._last >= TICK_SECONDS:
-            self._last = time.monotonic()
-            self._channel.send(Progressed(self._index, stage, frames))

@@ -27,7 +27,8 @@ from typing import Any
 from ..batch import BatchOptions, BatchResult, Entry, Job, Outcome, Setting, Task, Tell, request_hash, run_batch
 from ..media import open_video
 from ..options import RetargetOptions
-from ..run import Resources, retarget_video
+from ..resources import Resources
+from ..run import retarget_video
 
 EMPTY_JOBS = 1000
 

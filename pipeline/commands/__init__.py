@@ -1,1 +1,5 @@
 """The command line: it fills options and calls one function."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

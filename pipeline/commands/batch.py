@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
-import multiprocessing
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +13,19 @@ from ..batch import (
     DEFAULT_NAME,
     BatchOptions,
     BatchResult,
-    Job,
-    JobResult,
     JobSheet,
     JobSheetError,
     Run,
     batch_main,
-    job_folder,
     jobs_from_globs,
     load_sheet,
     run_batch,
     value_of,
 )
-from ..editorial import Timeline, write_timeline
-from ..errors import OptionError, RetargetError
+from ..errors import OptionError
 from ..faces import DEFAULT_LIMIT_BYTES, default_cache_dir
-from ..files import is_there, parse_pattern, write_whole
-from ..options import RetargetOptions
-from ..review import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json, write_qc
-from ..stream import Stage
+from ..option_table import ENCODING, PERFORMANCE, RUNNING
+from .option_flags import add_options, options_said
 from .terminal import bars, parser
 
 DESCRIPTION = """\
@@ -49,24 +40,14 @@ Running it again does only what is missing, changed or, with --retry-failed, fai
 report.html and report.csv (worst first) and batch.otio (outputs with markers for what needs a look).
 """
 
-QUALITY_FILE = "quality.json"
 GIBIBYTE = 2**30
 
 
-def batch_command(
-    argv: Sequence[str],
-    *,
-    add_option_flags: Callable[[argparse.ArgumentParser], None],
-    options_of: Callable[[argparse.Namespace], RetargetOptions],
-) -> int:
-    """Runs `retarget batch` and returns the exit status: 0, 1 if a job failed, 2, or 130.
-
-    The main job's own flags come from the command line's module, so that they are the same.
-    """
-    flags = _flags(add_option_flags)
-    arguments = flags.parse_args(argv)
+def batch_command(argv: Sequence[str]) -> int:
+    """Runs `retarget batch` and returns the exit status: 0, 1 if a job failed, 2, or 130."""
+    arguments = _flags().parse_args(argv)
     try:
-        sheet = _sheet(arguments, options_of)
+        sheet = _sheet(arguments)
     except JobSheetError as error:
         for mistake in error.mistakes:
             print(f"retarget: {mistake}", file=sys.stderr)
@@ -90,7 +71,7 @@ def batch_command(
     return result.exit_code
 
 
-def _flags(add_option_flags: Callable[[argparse.ArgumentParser], None]) -> argparse.ArgumentParser:
+def _flags() -> argparse.ArgumentParser:
     flags = parser("retarget batch", DESCRIPTION)
     what = flags.add_argument_group("what")
     what.add_argument(
@@ -128,18 +109,20 @@ def _flags(add_option_flags: Callable[[argparse.ArgumentParser], None]) -> argpa
     )
     how.add_argument(
         "--chunk-seconds", type=float, default=BatchOptions.chunk_seconds, metavar="S",
-        help="longer clips are encoded in pieces of this length, and after a crash the last whole one is gone on "
-        "from; 0 is never (default %(default)g)",
+        help="longer clips are encoded in pieces of this length, and after a crash work resumes after the last "
+        "whole one; 0 is never (default %(default)g)",
     )  # fmt: skip
     how.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, HOST:6379 (retarget[ray])")
     how.add_argument("--ray-cpus", type=float, default=1, metavar="N", help="a job needs (default %(default)s)")
     how.add_argument("--ray-gpus", type=float, default=0, metavar="N", help="a job needs (default %(default)s)")
     how.add_argument("--no-report", action="store_true", help="no report.html, report.csv, batch.otio")
-    add_option_flags(flags)
+    add_options(flags, RUNNING)
+    flags.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
+    add_options(flags, PERFORMANCE, ENCODING)
     return flags
 
 
-def _sheet(arguments: argparse.Namespace, options_of: Callable[[argparse.Namespace], RetargetOptions]) -> JobSheet:
+def _sheet(arguments: argparse.Namespace) -> JobSheet:
     if (arguments.sheet is None) == (not arguments.source):
         raise OptionError("name either a sheet of jobs or --source; see retarget batch --help")
     if arguments.sheet is not None:
@@ -150,14 +133,12 @@ def _sheet(arguments: argparse.Namespace, options_of: Callable[[argparse.Namespa
         raise OptionError("--set is for sheets; with --source use the flags themselves, such as --strength")
     if arguments.driver is None or arguments.output_dir is None:
         raise OptionError("--source needs --driver and --output-dir")
-    patterns = list(arguments.source)
-    arguments.source = Path(patterns[0])  # times count at its rate, where that matters
     jobs = jobs_from_globs(
-        patterns,
+        arguments.source,
         arguments.driver,
         output_dir=arguments.output_dir,
         pattern=arguments.name,
-        options=options_of(arguments),
+        options=options_said(arguments, Path(arguments.source[0])),  # times count at the first one's rate
     )
     return JobSheet(jobs=jobs, output_dir=arguments.output_dir.absolute(), timeline=None)
 
@@ -185,83 +166,14 @@ def _runner(arguments: argparse.Namespace) -> Run:
     )
 
 
-# The report --------------------------------------------------------------------------------------------
-
-
 def _report(sheet: JobSheet, result: BatchResult, arguments: argparse.Namespace) -> None:
-    done = [job for job in result.jobs if job.state != "pending"]
-    jobs = {job.index: job for job in sheet.jobs}
+    from ..batch import review_batch  # what measures and draws is not needed before
+
+    count = sum(job.state != "pending" for job in result.jobs)
+    title = arguments.sheet.name if arguments.sheet else f"{count} clips, {arguments.driver.name}"
     progress = bars(quiet=arguments.quiet, unit="clip")
-    items = [(jobs[job.index], job, sheet.output_dir) for job in done]
-    found = list(progress(_qualities(items, arguments.jobs), Stage.REPORT, len(items)))
-    title = arguments.sheet.name if arguments.sheet else f"{len(done)} clips, {arguments.driver.name}"
-    write_qc(sheet.output_dir, found, title=title)
-    timeline = sheet.output_dir / "batch.otio"
-    _write_timeline(timeline, items, found, sheet.timeline)
+    review = review_batch(sheet, result, title=title, workers=arguments.jobs, progress=progress)
+    for note in review.notes:
+        print(f"note: {note}", file=sys.stderr)
     if not arguments.quiet:
-        flagged = sum(bool(quality.flags) for quality in found)
-        print(f"{sheet.output_dir / 'report.html'}: {flagged} of {len(found)} clips have something to look at")
-
-
-_Item = tuple[Job, JobResult, Path]
-
-
-def _qualities(items: Sequence[_Item], workers: int) -> Iterator[ClipQuality]:
-    """In the order of the items; measured on as many processes as the jobs ran on."""
-    if min(workers, len(items)) < 2:
-        yield from map(_quality, items)
-        return
-    spawn = multiprocessing.get_context("spawn")  # forking would copy the threads of torch and mediapipe
-    with ProcessPoolExecutor(min(workers, len(items)), mp_context=spawn) as pool:
-        yield from pool.map(_quality, items)
-
-
-def _quality(item: _Item) -> ClipQuality:
-    """What is kept from an earlier report, if the clip is as it was, or measured now."""
-    job, result, output_dir = item
-    kept = job_folder(output_dir, job.name) / QUALITY_FILE
-    if result.state == "skipped" and (quality := _kept(kept, result.output)) is not None:
-        return quality
-    quality = measure_quality(
-        QcInput(
-            name=job.name,
-            source=job.source,
-            output=result.output if is_there(result.output) else None,
-            report=_run_report(result.report),
-            state=result.state if result.state != "pending" else "failed",
-            error=result.error,
-            seconds=result.seconds,
-            options=job.options,
-        )
-    )
-    if result.state != "failed":
-        write_whole(kept, quality.to_json())
-    return quality
-
-
-def _kept(path: Path, output: Path) -> ClipQuality | None:
-    try:
-        pattern = parse_pattern(output)
-        pictures = [output] if pattern is None else list(pattern.files().values())
-        if path.stat().st_mtime_ns < max(picture.stat().st_mtime_ns for picture in pictures):
-            return None
-        return quality_from_json(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def _run_report(path: Path | None) -> Mapping[str, Any] | None:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path else None
-    except (OSError, ValueError):
-        return None
-
-
-def _write_timeline(
-    path: Path, items: Sequence[_Item], found: Sequence[ClipQuality], base: Timeline | None
-) -> None:
-    marked = [(job, markers_of(quality)) for (job, _, _), quality in zip(items, found, strict=True)]
-    try:
-        write_timeline(path, marked, base)
-    except RetargetError as error:  # the clips are done; a timeline that cannot be made is no failure of theirs
-        print(f"note: no timeline was written: {error}", file=sys.stderr)
+        print(f"{review.page}: {review.flagged} of {review.clips} clips have something to look at")

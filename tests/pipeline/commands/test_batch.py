@@ -13,9 +13,18 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch import BatchOptions, BatchResult, Job, Setting, Task
-from retarget.pipeline.batch.attempt import Event, Started, run_job
-from retarget.pipeline.batch.batch import run_with
+from retarget.pipeline.batch import (
+    BatchOptions,
+    BatchResult,
+    Event,
+    Job,
+    Setting,
+    Started,
+    Task,
+    run_job,
+    run_with,
+)
+from retarget.pipeline.batch import review as batch_review  # whose tools are replaced here
 from retarget.pipeline.commands import batch as batch_cli
 from retarget.pipeline.commands.main import main
 from retarget.pipeline.errors import RetargetError
@@ -149,8 +158,8 @@ def test_a_second_run_skips_and_keeps_the_report(
 ) -> None:
     assert done.returncode == 1
     measured: list[str] = []
-    measure = batch_cli.measure_quality
-    monkeypatch.setattr(batch_cli, "measure_quality", lambda q: measured.append(q.state) or measure(q))
+    measure = batch_review.measure_quality
+    monkeypatch.setattr(batch_review, "measure_quality", lambda q: measured.append(q.state) or measure(q))
     before, outputs = rows(plates / "out"), {p: p.stat().st_mtime_ns for p in (plates / "out").glob("*.m*")}
     assert main(["batch", str(plates / "jobs.yaml"), "--cache-dir", str(plates / "cache")]) == 1
     said = capsys.readouterr().out
@@ -243,8 +252,8 @@ def test_a_finished_picture_sequence_is_an_output(
     assert float(clip["frames"]) == 3
     assert "No output" not in (out / "report.html").read_text(encoding="utf-8")
     measured: list[str] = []
-    measure = batch_cli.measure_quality
-    monkeypatch.setattr(batch_cli, "measure_quality", lambda q: measured.append(q.state) or measure(q))
+    measure = batch_review.measure_quality
+    monkeypatch.setattr(batch_review, "measure_quality", lambda q: measured.append(q.state) or measure(q))
     assert main(["batch", str(sheet), "-q"]) == 0
     assert measured == [], "what has not changed is not measured again"
     next(out.glob("plate.*.png")).unlink()
@@ -290,7 +299,7 @@ def test_a_timeline_that_cannot_be_made_is_a_note(
     def refuse(*_: Any) -> None:
         raise RetargetError("batch.otio: no room")
 
-    monkeypatch.setattr(batch_cli, "write_timeline", refuse)
+    monkeypatch.setattr(batch_review, "write_timeline", refuse)
     assert main(["batch", str(sheet), "-q"]) == 0
     assert capsys.readouterr().err == "note: no timeline was written: batch.otio: no room\n"
 

@@ -1,0 +1,74 @@
+"""What a job depends on, as hashes: while they stay, so does its output."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import drivers, media
+from ..files import Contents, suffixes
+from .job import Job
+
+if TYPE_CHECKING:
+    from ..options import RetargetOptions
+
+_NO_PART_OF_THE_RESULT = ("device", "batch", "overwrite")
+
+
+def request_hash(job: Job) -> str:
+    """A hash of what is asked for by name: files, version, and all options, also those that only say how."""
+    names = [str(path.absolute()) for path in (job.source, *job.drivers)]
+    return hash_of({"files": names, "options": _plain_options(job.options, by_name=True)})
+
+
+def content_key(job: Job, contents: Contents) -> str:
+    """A hash of all that the output depends on, files by what is in them, not by name.
+
+    Raises:
+        RetargetError: a file is missing, cannot be used, or is being written to.
+    """
+    from retarget.model.checkpoint import default_checkpoint_path  # brings torch
+
+    options = job.options
+    source = contents.sha256(job.source)
+    rate = options.sequence_rate
+    if any(driver.suffix.lower() in suffixes.CURVES for driver in job.drivers):
+        with media.open_video(job.source, sequence_rate=rate) as reader:
+            rate = rate if reader.info.is_still else reader.info.frame_rate
+    driver_hashes = [
+        [(file.suffix.lower(), contents.sha256(file)) for file in drivers.files_of_driver(driver, frame_rate=rate)]
+        for driver in job.drivers
+    ]
+    return hash_of(
+        {
+            "source": (job.source.suffix.lower(), source),
+            "drivers": driver_hashes,
+            "neutrals": [contents.sha256(path) for path in options.neutral_pictures()],
+            "checkpoint": contents.sha256(options.checkpoint or default_checkpoint_path()),
+            "options": _plain_options(options, by_name=False),
+        }
+    )
+
+
+def hash_of(values: Mapping[str, Any]) -> str:
+    """A hash of plain values, in hexadecimal."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _plain_options(options: RetargetOptions, *, by_name: bool) -> dict[str, Any]:
+    values = asdict(options)
+    if not by_name:
+        del values["encode"]["threads"]
+        for name in _NO_PART_OF_THE_RESULT:
+            del values[name]
+    pictures = {str(path) for path in options.neutral_pictures()}
+    for name in ("checkpoint", "source_neutral", "driver_neutral"):
+        value = values[name]
+        if isinstance(value, Path) or str(value) in pictures:
+            values[name] = str(Path(str(value)).absolute()) if by_name else "a file"
+    return {"version": importlib.metadata.version("retarget"), **values}

@@ -1,0 +1,250 @@
+"""The keys of a job sheet: what they are called, the types of their values, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from ..faces import FaceSelection
+from ..files import as_number
+from ..timecode import rate_of
+from .cells import Mistakes, Row
+
+# Names
+
+_ALIASES: Mapping[str, str] = {
+    "start": "trim_start",
+    "end": "trim_end",
+    "driving": "driver",
+    "gains": "gain",
+    "regions": "region",
+    "neutral": "driver_neutral",
+    "faces": "face",
+    "driver_faces": "driver_face",
+    "codec": "encoder",
+    "pix_fmt": "pixel_format",
+    "scenes": "timeline",
+}
+"""Other words for a key: the command line's and the options' own."""
+
+OPTION_OF: Mapping[str, str] = {
+    "mode": "mode",
+    "strength": "strength",
+    "gain": "gains",
+    "region": "regions",
+    "smooth": "smooth_seconds",
+    "driver_neutral": "driver_neutral",
+    "source_neutral": "source_neutral",
+    "gaze": "gaze",
+    "driver_offset": "driver_offset_seconds",
+    "after": "after",
+    "release": "release_seconds",
+    "face": "faces",
+    "driver_face": "driver_faces",
+    "min_face": "min_face_px",
+    "checkpoint": "checkpoint",
+    "device": "device",
+    "batch_size": "batch",
+    "frame_rate": "sequence_rate",
+    "overwrite": "overwrite",
+}
+"""The field of `RetargetOptions` that a key fills."""
+
+ENCODE_OPTION_OF: Mapping[str, str] = {
+    "encoder": "codec",
+    "crf": "crf",
+    "preset": "preset",
+    "pixel_format": "pixel_format",
+    "profile": "profile",
+}
+"""The field of `EncodeOptions` that a key fills."""
+
+EXCLUSIVE = (("trim_start", "frames"), ("trim_end", "frames"), ("driver", "drivers"))
+"""Keys that say the same in other words."""
+
+
+def canonical(key: str) -> str:
+    """The key's one name: "Trim start", "--trim-start" and "start" are "trim_start"."""
+    name = re.sub(r"[-\s]+", "_", key.strip().lower().lstrip("-"))
+    return _ALIASES.get(name, name)
+
+
+def spellings(known: frozenset[str]) -> list[str]:
+    """The keys and the other words for them, in order."""
+    return sorted({*known, *(alias for alias, name in _ALIASES.items() if name in known)})
+
+
+# Values
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"needs a number, not {str(value).lower()}")
+    return value
+
+
+def _as_number(value: Any) -> Any:
+    """`012` and `1e3` are text until a number is wanted."""
+    return as_number(_no_flag(value))
+
+
+def _as_flag(value: Any) -> Any:
+    words = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
+    key = str(value).strip().lower()
+    if key not in words:
+        raise ValueError(f"needs true or false, not {value!r}")
+    return words[key]
+
+
+def _as_names(value: Any) -> Any:
+    """A list, or names with commas between them."""
+    return [name.strip() for name in re.split(r"[,;]", value) if name.strip()] if isinstance(value, str) else value
+
+
+def _as_files(value: Any) -> Any:
+    """A list, or paths with bars between them (commas and semicolons occur in names and delimit cells)."""
+    return [name.strip() for name in value.split("|") if name.strip()] if isinstance(value, str) else value
+
+
+def _as_gains(value: Any) -> Any:
+    """A mapping, or the command line's AU12=0.5,AU04=0."""
+    if not isinstance(value, str):
+        return value
+    gains: dict[str, str] = {}
+    for pair in _as_names(value):
+        name, equals, number = pair.partition("=")
+        if not equals:
+            raise ValueError(f"{pair!r} is not AU=NUMBER, such as AU12=0.5")
+        gains[name.strip()] = number.strip()
+    return gains
+
+
+def _as_face(value: Any) -> Any:
+    return FaceSelection.parse(str(value))
+
+
+def _as_rate(value: Any) -> Any:
+    return rate_of(value)
+
+
+def _as_time(value: Any) -> Any:
+    if not isinstance(value, int | float | str):
+        raise ValueError("needs a time: seconds (1.5), frames (36f) or timecode (00:00:01:12)")
+    return value
+
+
+_Number = Annotated[float, BeforeValidator(_as_number), Field(allow_inf_nan=False)]
+_Count = Annotated[int, BeforeValidator(_as_number)]
+_Flag = Annotated[bool, BeforeValidator(_as_flag)]
+_Time = Annotated[float | int | str, BeforeValidator(_no_flag), BeforeValidator(_as_time)]
+_Text = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+_Face = Annotated[FaceSelection, BeforeValidator(_as_face)]
+_Rate = Annotated[Fraction, BeforeValidator(_as_rate)]
+
+
+class JobSettings(BaseModel):
+    """A job's values in their types; what is not said is None. Times wait for the source's rate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    source: _Text | None = None
+    driver: _Text | None = None
+    drivers: Annotated[list[_Text], BeforeValidator(_as_files), Field(min_length=1)] | None = None
+    output: _Text | None = None
+    name: _Text | None = None
+    trim_start: _Time | None = None
+    trim_end: _Time | None = None
+    frames: _Text | None = None
+    mode: Literal["match", "add"] | None = None
+    strength: _Number | None = None
+    gain: Annotated[dict[str, _Number], BeforeValidator(_as_gains)] | None = None
+    region: Annotated[list[_Text], BeforeValidator(_as_names)] | None = None
+    smooth: _Time | None = None
+    driver_neutral: _Time | None = None
+    source_neutral: _Time | None = None
+    gaze: _Flag | None = None
+    driver_offset: _Time | None = None
+    after: Literal["release", "hold", "loop"] | None = None
+    release: _Time | None = None
+    face: _Face | None = None
+    driver_face: _Face | None = None
+    min_face: _Count | None = None
+    checkpoint: _Text | None = None
+    device: _Text | None = None
+    batch_size: Annotated[_Count, Field(ge=0)] | None = None
+    frame_rate: _Rate | None = None
+    overwrite: _Flag | None = None
+    encoder: _Text | None = None
+    crf: _Count | None = None
+    preset: _Text | None = None
+    pixel_format: _Text | None = None
+    profile: _Text | None = None
+    handles: Annotated[_Count, Field(ge=0)] | None = None
+    media_start: _Text | None = None
+    skip: _Flag | None = None
+
+
+class BatchSettings(BaseModel):
+    """What a sheet says about the batch as a whole."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    timeline: _Text | None = None
+    media: _Text | None = None
+    handles: Annotated[_Count, Field(ge=0)] = 0
+    timeline_rate: _Rate | None = None
+    media_start: _Text | None = None
+    output_dir: _Text | None = None
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+BATCH_KEYS = frozenset(BatchSettings.model_fields)
+JOB_KEYS = frozenset(JobSettings.model_fields) - {"handles", "media_start", "skip"}
+SHEET_KEYS = BATCH_KEYS | JOB_KEYS | {"defaults", "jobs", "shots"}
+SHOT_KEYS = frozenset(JobSettings.model_fields) - {"source", "trim_start", "trim_end", "frames"}
+
+
+def checked(model: type[_Model], row: Row, mistakes: Mistakes) -> _Model:
+    """The row in its types. What does not fit is told and left out, so that the rest is looked at, too."""
+    values = {key: cell.value for key, cell in row.items() if key in model.model_fields}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        for found in error.errors():
+            cell = row[str(found["loc"][0])]
+            inner = [str(part) for part in found["loc"][1:] if isinstance(cell.value, dict)]
+            mistakes.add(cell.place, f"{': '.join([cell.key, *inner])}: {_in_words(found)}")
+        wrong = {found["loc"][0] for found in error.errors()}
+        return model.model_validate({key: value for key, value in values.items() if key not in wrong})
+
+
+_WORDS: Mapping[str, str] = {
+    "string_type": "needs text",
+    "dict_type": "needs entries, AU12: 0.5",
+    "list_type": "needs a list",
+    "float_parsing": "needs a number",
+    "float_type": "needs a number",
+    "int_parsing": "needs a whole number",
+    "int_from_float": "needs a whole number",
+    "int_type": "needs a whole number",
+    "finite_number": "needs a number",
+    "string_too_short": "is empty; say something or leave it out",
+    "too_short": "is empty; say something or leave it out",
+}
+"""Pydantic's error types whose own words speak of Python."""
+
+
+def _in_words(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    said = _WORDS.get(error["type"]) or error["msg"].removeprefix("Input ")
+    shown = str(error["input"])
+    return (
+        f"{said}, not {shown[:40]!r}" if shown and error["type"] not in ("string_too_short", "too_short") else said
+    )

@@ -1,0 +1,97 @@
+"""Locks: one batch an output folder, one process a job.
+
+They belong to open files, so they vanish with the process that holds them, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, SoftFileLock, Timeout
+
+from ..errors import RetargetError
+from .paths import hidden_folder, manifest_path
+from .records import now
+
+JOB_LOCK_SECONDS = 60.0
+"""How long a job waits for a process that still works on it, such as one whose parent was just killed."""
+
+
+class LockedError(RetargetError, OSError):
+    """Another process works on the same batch, or locks cannot be had there."""
+
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def batch_lock(output_dir: Path) -> Iterator[None]:
+    """Holds the output folder, and notes who does.
+
+    Raises:
+        LockedError: another batch has it.
+    """
+    folder = hidden_folder(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / ".holder.json"
+
+    def refusal() -> str:
+        return (
+            f"{manifest_path(output_dir)}: another batch is running on it ({_holder(note)}); wait for it, stop "
+            "it, or use another --output-dir"
+        )
+
+    with _held(folder / "lock", wait_seconds=0, refusal=refusal):
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
+        note.write_text(json.dumps(holder), encoding="utf-8")
+        yield
+
+
+def _holder(note: Path) -> str:
+    try:
+        holder = json.loads(note.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it has the lock, but not yet written down who it is
+        return "it has just started"
+
+
+@contextlib.contextmanager
+def job_lock(folder: Path, *, wait_seconds: float = JOB_LOCK_SECONDS) -> Iterator[None]:
+    """Holds a job's own lock, so that no two processes ever write one output, not even one thought dead.
+
+    Raises:
+        LockedError: another process has it for longer than `wait_seconds`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "lock"
+    text = f"{path}: another process still works on this job; stop it and run again"
+    with _held(path, wait_seconds=wait_seconds, refusal=lambda: text):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, *, wait_seconds: float, refusal: Callable[[], str]) -> Iterator[None]:
+    lock = FileLock(path, timeout=wait_seconds, poll_interval=0.05, thread_local=False)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of the soft lock below, which is refused
+            lock.acquire()
+    except Timeout as error:
+        raise LockedError(refusal()) from error
+    except (OSError, NotImplementedError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise LockedError(_no_locks(path, reason)) from error
+    try:
+        if isinstance(lock, SoftFileLock):  # what filelock falls back to; it outlasts a killed process
+            raise LockedError(_no_locks(path, "not supported"))
+        yield
+    finally:
+        lock.release()
+
+
+def _no_locks(path: Path, reason: object) -> str:
+    return f"{path}: cannot be locked ({reason}); use an --output-dir on a file system with locks"
