@@ -1,3 +1,6 @@
+from .batch import BatchOptions as BatchOptions
+from .batch import Job as Job
+from .batch import load_sheet as load_sheet
 from .batch import run_batch as run_batch
 from .errors import RetargetError as RetargetError
 from .faces import FaceSelection as FaceSelection
@@ -6,6 +9,8 @@ from .media import create_video as create_video
 from .media import open_video as open_video
 from .options import RetargetOptions as RetargetOptions
 from .report import Report as Report
+from .review import ClipQuality as ClipQuality
+from .review import QcInput as QcInput
 from .review import measure_quality as measure_quality
 from .review import preview as preview
 from .run import retarget_video as retarget_video

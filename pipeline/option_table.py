@@ -2,8 +2,8 @@
 
     strength: float = option(1.0, "--strength", Kind.NUMBER, PERFORMANCE, "1 as driven, 0.5 half")
 
-From this come the command line's flag, the key of a job sheet, the words for what is wrong with a value, and the row
-in the README's table. Nothing else knows an option's name.
+From this come the command line's flag, the key of a job sheet, the words for what is wrong with a value, and the
+row in the README's table. Nothing else knows an option's name.
 """
 
 from __future__ import annotations

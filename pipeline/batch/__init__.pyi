@@ -8,6 +8,7 @@ from .cluster import run_on_ray as run_on_ray
 from .hashes import request_hash as request_hash
 from .job import Job as Job
 from .job import JobSheet as JobSheet
+from .job_settings import settings_model as settings_model
 from .jobs import jobs_from_globs as jobs_from_globs
 from .jobs import load_sheet as load_sheet
 from .names import DEFAULT_NAME as DEFAULT_NAME

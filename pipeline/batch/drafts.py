@@ -10,13 +10,14 @@ from typing import Any
 from ..editorial import TimelineShot, has_media
 from ..faces import FaceSelection
 from ..media import EncodeOptions
+from ..option_table import Kind, Option, options_of
 from ..options import RetargetOptions
 from .cells import Cell, Mistakes, Place, Row
 from .checks import InputChecks
-from .job_settings import ENCODE_OPTION_OF, OPTION_OF, JobSettings, checked
+from .job_settings import KEYS, JobSettings, checked
 from .names import DEFAULT_NAME
 from .sources import SourceFinder
-from .times import RowTimes
+from .times import TRIM_KEYS, RowTimes
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Drafter:
 
     def drafts(self, where: Place, row: Row) -> Iterator[Draft]:
         """The jobs of one row: several if its source is a glob."""
-        settings = checked(JobSettings, row, self.mistakes)
+        settings = checked(KEYS.model, row, self.mistakes)
         if "source" not in row:
             self.mistakes.add(where, "has no source; add 'source: plate.mov'")
         drivers = self.drivers(where, row, settings)
@@ -87,10 +88,10 @@ class Drafter:
         """The row's options; what a single run would refuse is told, each at its own line, and left out."""
         times = RowTimes(self.checks, self.mistakes, row, settings, source)
         values: dict[str, Any] = {}
-        for key, name in OPTION_OF.items():
-            value = self._option(key, row, settings, times)
-            if value is not None and self._fits(row[key], {name: value}):
-                values[name] = value
+        for option in options_of(RetargetOptions):
+            value = self._value(option, row, settings, times)
+            if value is not None and self._fits(row[option.key], {option.field: value}):
+                values[option.field] = value
         values["trim_start"], values["trim_end"] = times.trim()
         several = settings.drivers is not None and len(settings.drivers) > 1
         if several and "faces" not in values:
@@ -100,22 +101,22 @@ class Drafter:
             self.mistakes.add(
                 cell.place, f"{cell.key}: {cell.value} is one face for several drivers; use ORDER:all"
             )
-        values["encode"] = EncodeOptions(
-            **{name: getattr(settings, key) for key, name in ENCODE_OPTION_OF.items()}
-        )
+        encode = {option.field: settings.said(option.key) for option in options_of(EncodeOptions)}
+        values["encode"] = EncodeOptions(**encode)
         return RetargetOptions(**values)
 
-    def _option(self, key: str, row: Row, settings: JobSettings, times: RowTimes) -> Any:
-        value = getattr(settings, key)
-        if value is None:
+    def _value(self, option: Option, row: Row, settings: JobSettings, times: RowTimes) -> Any:
+        """What an option's field takes; None where nothing is said, or it is wrong."""
+        key, value = option.key, settings.said(option.key)
+        if value is None or key in TRIM_KEYS:
             return None
-        if key in ("smooth", "release", "driver_offset"):
+        if option.kind in (Kind.LENGTH, Kind.TIME):
             return times.seconds(key)
-        if key in ("driver_neutral", "source_neutral"):
+        if option.kind is Kind.NEUTRAL:
             return times.neutral(key)
-        if key == "checkpoint":
+        if option.kind is Kind.FILE:
             return self._checkpoint(row[key], row[key].path(value))
-        return tuple(value) if key == "region" else value
+        return tuple(value) if option.kind is Kind.NAMES else value
 
     def _fits(self, cell: Cell, option: dict[str, Any]) -> bool:
         """Whether the option makes sense on its own; all of their rules are about one at a time."""

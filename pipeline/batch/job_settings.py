@@ -1,82 +1,29 @@
-"""The keys of a job sheet: what they are called, the types of their values, and what is said of a wrong one."""
+"""The keys of a job sheet: what they are called, the types of their values, and what is said of a wrong one.
+
+Those that are options come from the table of options (`option_table`); those about files and names stand here.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from ..faces import FaceSelection
 from ..files import as_number
+from ..media import EncodeOptions
+from ..option_table import Kind, Option, options_of
+from ..options import RetargetOptions
 from ..timecode import rate_of
 from .cells import Mistakes, Row
 
-# Names
-
-_ALIASES: Mapping[str, str] = {
-    "start": "trim_start",
-    "end": "trim_end",
-    "driving": "driver",
-    "gains": "gain",
-    "regions": "region",
-    "neutral": "driver_neutral",
-    "faces": "face",
-    "driver_faces": "driver_face",
-    "codec": "encoder",
-    "pix_fmt": "pixel_format",
-    "scenes": "timeline",
-}
-"""Other words for a key: the command line's and the options' own."""
-
-OPTION_OF: Mapping[str, str] = {
-    "mode": "mode",
-    "strength": "strength",
-    "gain": "gains",
-    "region": "regions",
-    "smooth": "smooth_seconds",
-    "driver_neutral": "driver_neutral",
-    "source_neutral": "source_neutral",
-    "gaze": "gaze",
-    "driver_offset": "driver_offset_seconds",
-    "after": "after",
-    "release": "release_seconds",
-    "face": "faces",
-    "driver_face": "driver_faces",
-    "min_face": "min_face_px",
-    "checkpoint": "checkpoint",
-    "device": "device",
-    "batch_size": "batch",
-    "frame_rate": "sequence_rate",
-    "overwrite": "overwrite",
-}
-"""The field of `RetargetOptions` that a key fills."""
-
-ENCODE_OPTION_OF: Mapping[str, str] = {
-    "encoder": "codec",
-    "crf": "crf",
-    "preset": "preset",
-    "pixel_format": "pixel_format",
-    "profile": "profile",
-}
-"""The field of `EncodeOptions` that a key fills."""
-
 EXCLUSIVE = (("trim_start", "frames"), ("trim_end", "frames"), ("driver", "drivers"))
 """Keys that say the same in other words."""
-
-
-def canonical(key: str) -> str:
-    """The key's one name: "Trim start", "--trim-start" and "start" are "trim_start"."""
-    name = re.sub(r"[-\s]+", "_", key.strip().lower().lstrip("-"))
-    return _ALIASES.get(name, name)
-
-
-def spellings(known: frozenset[str]) -> list[str]:
-    """The keys and the other words for them, in order."""
-    return sorted({*known, *(alias for alias, name in _ALIASES.items() if name in known)})
 
 
 # Values
@@ -148,7 +95,10 @@ _Rate = Annotated[Fraction, BeforeValidator(_as_rate)]
 
 
 class JobSettings(BaseModel):
-    """A job's values in their types; what is not said is None. Times wait for the source's rate."""
+    """A job's values in their types; what is not said is None. Times wait for the source's rate.
+
+    Its keys that are options are added by `settings_model`; `said` reads them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -157,36 +107,14 @@ class JobSettings(BaseModel):
     drivers: Annotated[list[_Text], BeforeValidator(_as_files), Field(min_length=1)] | None = None
     output: _Text | None = None
     name: _Text | None = None
-    trim_start: _Time | None = None
-    trim_end: _Time | None = None
     frames: _Text | None = None
-    mode: Literal["match", "add"] | None = None
-    strength: _Number | None = None
-    gain: Annotated[dict[str, _Number], BeforeValidator(_as_gains)] | None = None
-    region: Annotated[list[_Text], BeforeValidator(_as_names)] | None = None
-    smooth: _Time | None = None
-    driver_neutral: _Time | None = None
-    source_neutral: _Time | None = None
-    gaze: _Flag | None = None
-    driver_offset: _Time | None = None
-    after: Literal["release", "hold", "loop"] | None = None
-    release: _Time | None = None
-    face: _Face | None = None
-    driver_face: _Face | None = None
-    min_face: _Count | None = None
-    checkpoint: _Text | None = None
-    device: _Text | None = None
-    batch_size: Annotated[_Count, Field(ge=0)] | None = None
-    frame_rate: _Rate | None = None
-    overwrite: _Flag | None = None
-    encoder: _Text | None = None
-    crf: _Count | None = None
-    preset: _Text | None = None
-    pixel_format: _Text | None = None
-    profile: _Text | None = None
     handles: Annotated[_Count, Field(ge=0)] | None = None
     media_start: _Text | None = None
     skip: _Flag | None = None
+
+    def said(self, key: str) -> Any:
+        """The value of an option's key; None if it is not said."""
+        return getattr(self, key)
 
 
 class BatchSettings(BaseModel):
@@ -202,12 +130,73 @@ class BatchSettings(BaseModel):
     output_dir: _Text | None = None
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
+# Options as keys
+
+
+@dataclass(frozen=True)
+class JobKeys:
+    """The keys of a job: the model of its values, and the words that lead to them."""
+
+    model: type[JobSettings]
+    aliases: Mapping[str, str]
+    """Other words for a key: the command line's and the options' own."""
+
+    def canonical(self, key: str) -> str:
+        """The key's one name: "Trim start", "--trim-start" and "start" are "trim_start"."""
+        name = re.sub(r"[-\s]+", "_", key.strip().lower().lstrip("-"))
+        return self.aliases.get(name, name)
+
+
+def settings_model(owners: Sequence[type[Any]]) -> JobKeys:
+    """The keys of a job with the options that those dataclasses declare."""
+    options = [option for owner in owners for option in options_of(owner)]
+    fields: dict[str, Any] = {option.key: (_type_of(option) | None, None) for option in options}
+    model = create_model("JobSettings", __base__=JobSettings, __doc__=JobSettings.__doc__, **fields)
+    aliases = {alias: option.key for option in options for alias in option.aliases}
+    return JobKeys(model, {**aliases, "driving": "driver", "scenes": "timeline"})
+
+
+def _type_of(option: Option) -> Any:
+    if option.kind is Kind.CHOICE:
+        return Literal[option.choices]
+    if option.kind is Kind.COUNT and option.least is not None:
+        return Annotated[_Count, Field(ge=option.least)]
+    return _TYPES[option.kind]
+
+
+_TYPES: Mapping[Kind, Any] = {
+    Kind.NUMBER: _Number,
+    Kind.COUNT: _Count,
+    Kind.LENGTH: _Time,
+    Kind.TIME: _Time,
+    Kind.NEUTRAL: _Time,
+    Kind.SWITCH: _Flag,
+    Kind.NAMES: Annotated[list[_Text], BeforeValidator(_as_names)],
+    Kind.GAINS: Annotated[dict[str, _Number], BeforeValidator(_as_gains)],
+    Kind.FACES: _Face,
+    Kind.RATE: _Rate,
+    Kind.TEXT: _Text,
+    Kind.FILE: _Text,
+}
+
+KEYS = settings_model((RetargetOptions, EncodeOptions))
+canonical = KEYS.canonical
 
 BATCH_KEYS = frozenset(BatchSettings.model_fields)
-JOB_KEYS = frozenset(JobSettings.model_fields) - {"handles", "media_start", "skip"}
+JOB_KEYS = frozenset(KEYS.model.model_fields) - {"handles", "media_start", "skip"}
 SHEET_KEYS = BATCH_KEYS | JOB_KEYS | {"defaults", "jobs", "shots"}
-SHOT_KEYS = frozenset(JobSettings.model_fields) - {"source", "trim_start", "trim_end", "frames"}
+SHOT_KEYS = frozenset(KEYS.model.model_fields) - {"source", "trim_start", "trim_end", "frames"}
+
+
+def spellings(known: frozenset[str]) -> list[str]:
+    """The keys and the other words for them, in order."""
+    return sorted({*known, *(alias for alias, name in KEYS.aliases.items() if name in known)})
+
+
+# A row in its types
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def checked(model: type[_Model], row: Row, mistakes: Mistakes) -> _Model:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..files import SequencePattern, parse_pattern
 from ..media import EncodeOptions
+from ..option_table import options_of
 from .cells import Mistakes, Place
 from .drafts import Draft
 from .job import Job
-from .job_settings import ENCODE_OPTION_OF
 from .names import encode_error
 
 
@@ -23,11 +23,11 @@ def check_encoding(draft: Draft, path: Path, mistakes: Mistakes) -> None:
     if error is not None:
         mistakes.add(draft.place_of("encoder", "output", "name"), error)
         return
-    for key, name in ENCODE_OPTION_OF.items():
-        value = getattr(draft.options.encode, name)
-        alone = EncodeOptions(**{"codec": draft.options.encode.codec, name: value})
+    for option in options_of(EncodeOptions):
+        value = getattr(draft.options.encode, option.field)
+        alone = EncodeOptions(**{"codec": draft.options.encode.codec, option.field: value})
         if value is not None and (error := encode_error(suffix, alone)):
-            mistakes.add(draft.place_of(key), error)
+            mistakes.add(draft.place_of(option.key), error)
 
 
 def check_outputs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from ..editorial import Delivered, Timeline, write_timeline
 from ..errors import ReportError, RetargetError
 from ..files import is_there, parse_pattern, write_whole
-from ..report import read_report
+from ..report import Report, read_report
 from ..review import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json, write_qc
 from ..stream import Progress, Stage, no_progress
 from .job import Job, JobSheet
@@ -113,10 +113,10 @@ def _kept(path: Path, output: Path) -> ClipQuality | None:
         return None
 
 
-def _run_report(path: Path | None) -> Mapping[str, Any] | None:
+def _run_report(path: Path | None) -> Report | None:
     """The report of the job's run; None if there is none, or none that can be read."""
     try:
-        return read_report(path).as_json() if path else None
+        return read_report(path) if path else None
     except ReportError:
         return None
 

@@ -13,7 +13,7 @@ from ..errors import RetargetError
 from ..options import RetargetOptions
 from .cells import Place, Row, Sheet
 from .drafts import Draft, Drafter
-from .job_settings import BatchSettings, JobSettings, checked
+from .job_settings import KEYS, BatchSettings, JobSettings, checked
 from .names import DEFAULT_SHOT_NAME
 from .rows import merged
 
@@ -48,7 +48,7 @@ class ShotDrafts:
     def _load(self) -> Timeline | None:
         sheet, settings, mistakes = self._sheet, self._settings, self._drafter.mistakes
         base = checked(
-            JobSettings, {k: c for k, c in sheet.base.items() if k in ("source", "frame_rate")}, mistakes
+            KEYS.model, {k: c for k, c in sheet.base.items() if k in ("source", "frame_rate")}, mistakes
         )
         source = sheet.base["source"].path(base.source) if base.source else None
         media = sheet.settings["media"].path(settings.media) if settings.media else None
@@ -59,7 +59,7 @@ class ShotDrafts:
                 media=media,
                 rate=settings.timeline_rate,
                 source=source,
-                sequence_rate=base.frame_rate or RetargetOptions().sequence_rate,
+                sequence_rate=base.said("frame_rate") or RetargetOptions().sequence_rate,
             ),
         )
 
@@ -79,7 +79,7 @@ class ShotDrafts:
     def _draft(self, shot: TimelineShot, where: Place, own: Row) -> Iterator[Draft]:
         drafter, dropped = self._drafter, ("source", *_OF_THE_TIMELINE)
         row = merged({k: c for k, c in self._sheet.base.items() if k not in dropped}, own)
-        settings = checked(JobSettings, row, drafter.mistakes)
+        settings = checked(KEYS.model, row, drafter.mistakes)
         if settings.skip:
             return
         drivers = drafter.drivers(where, row, settings)

@@ -9,10 +9,12 @@ from pathlib import Path
 from ..editorial import MediaInfo
 from ..files import parse_pattern
 from ..options import RetargetOptions
-from ..timecode import seconds_of
+from ..timecode import counts_frames, seconds_of
 from .cells import Cell, Mistakes, Row
 from .checks import InputChecks
 from .job_settings import JobSettings
+
+TRIM_KEYS = ("trim_start", "trim_end")
 
 
 class RowTimes:
@@ -31,7 +33,7 @@ class RowTimes:
             return None
         cell = self._row[key]
         try:
-            return seconds_of(value, Fraction(1)) if _is_clock(value) else self._counted(cell, value)
+            return self._counted(cell, value) if counts_frames(value) else seconds_of(value, Fraction(1))
         except ValueError as error:
             self._mistakes.add(cell.place, f"{cell.key}: {error}")
             return None
@@ -56,7 +58,7 @@ class RowTimes:
         """The range to work on, from the source's first frame = 0; None at an open end."""
         settings, mistakes = self._settings, self._mistakes
         if settings.frames is not None:
-            if settings.trim_start is not None or settings.trim_end is not None:
+            if any(settings.said(key) is not None for key in TRIM_KEYS):
                 text = "'frames' and a start or end are both said; keep one of them"
                 mistakes.add(self._row["frames"].place, text)
             return self._frames(self._row["frames"], settings.frames)
@@ -75,7 +77,7 @@ class RowTimes:
         source = self._source
         if source is None:
             return None  # the missing source is told already
-        rate = self._settings.frame_rate or RetargetOptions().sequence_rate
+        rate = self._settings.said("frame_rate") or RetargetOptions().sequence_rate
         return self._mistakes.of(cell.place, lambda: self._checks.media(source, rate))
 
     def _counted(self, cell: Cell, value: float | str) -> float | None:
@@ -106,8 +108,3 @@ class RowTimes:
             return None, None
         start = float(first / media.rate) if first else None
         return start, None if last is None else float((last + 1) / media.rate)
-
-
-def _is_clock(value: float | str) -> bool:
-    """Whether the time means the same at any rate."""
-    return not isinstance(value, str) or not re.search(r"f\s*$|:\d\d[:;]\d\d[:;]", value.strip())

@@ -17,8 +17,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
 
-from .. import edit
 from ..errors import RetargetError
+from ..stream import usable_cores
 from .attempt import failure_of, run_job
 from .executor import STOP_SECONDS, TICK_SECONDS, TaskQueue
 from .leftovers import clear_leftovers
@@ -46,7 +46,7 @@ class LocalWorkers:
         """`devices` are handed out in turn; without any, each job's own counts. `overlap`: see `BatchOptions`."""
         self._count, self._devices, self._work = count, tuple(devices), work
         self._setting = replace(setting, cores=share_of_cores(count))
-        has_cores = (self._setting.cores or edit.usable_cores()) >= CORES_TO_OVERLAP
+        has_cores = (self._setting.cores or usable_cores()) >= CORES_TO_OVERLAP
         self._overlap = setting.cache_dir is not None and (has_cores if overlap is None else overlap)
         self._workers: list[_Worker] = []
 
@@ -196,7 +196,7 @@ def death(exitcode: int | None) -> str:
 
 def share_of_cores(workers: int) -> int | None:
     """Cores for each of several workers; None for a single one, which may take what it finds."""
-    return None if workers == 1 else max(1, edit.usable_cores() // workers)
+    return None if workers == 1 else max(1, usable_cores() // workers)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,5 @@ from .records import FaceRequest as FaceRequest
 from .records import FrameRequest as FrameRequest
 from .records import RenderedFrame as RenderedFrame
 from .render import Renderer as Renderer
-from .render import usable_cores as usable_cores
 from .schedule import EditSchedule as EditSchedule
 from .trajectory import envelope as envelope

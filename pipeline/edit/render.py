@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from ..errors import OptionError
 from ..faces import chain
 from ..media import sample_rgb
 from ..records import Frame, VideoInfo
+from ..stream import usable_cores
 from .records import FaceEdit, FaceRequest, FrameRequest, RenderedFrame
 
 MOST_THREADS = 8
@@ -137,11 +137,6 @@ def _rendered(requests: Sequence[FrameRequest], edits: Future[list[FaceEdit]] | 
     ready = iter(edits.result() if edits else ())
     for request in requests:
         yield RenderedFrame(request.frame, [next(ready) for _ in request.faces])
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _taking = threading.Lock()

@@ -8,7 +8,7 @@ and a few pictures.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import RetargetError
 from ..files import is_there
+from ..report import Report
 from ..stream import Progress, no_progress
 from .flags import flags_of
 from .pictures import pictures_of, source_picture
@@ -42,7 +43,7 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
         Curves per frame, a summary per action unit, flags as ranges of frames of the output, and up to five
         moments as JPEGs, together at most 180 kB.
     """
-    report = item.report or {}
+    report = item.report or Report()
     quality = ClipQuality(
         name=item.name,
         source=str(item.source),
@@ -50,9 +51,9 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
         state=item.state,
         error=item.error,
         stage_seconds=dict(item.seconds),
-        frames=_count(report, "frames"),
-        frames_edited=_count(report, "frames_edited"),
-        notes=tuple(str(note) for note in report.get("notes") or ()),
+        frames=report.frames,
+        frames_edited=report.frames_edited,
+        notes=report.notes,
     )
     if item.state == "failed":
         return _hopeless(quality, item, "failed", item.error)
@@ -77,18 +78,13 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
         return _hopeless(quality, item, "unreadable", str(error))
 
 
-def _count(report: Mapping[str, Any], key: str) -> int:
-    value = report.get(key, 0)
-    return value if isinstance(value, int) else 0
-
-
 def _notes(clip: ClipSeries, item: QcInput) -> tuple[str, ...]:
     notes = []
     if not clip.has_request:
         notes.append(
             "the run's report is missing or damaged; what was asked is unknown, so nothing is compared with it"
         )
-    planned = _count(item.report or {}, "frames")
+    planned = item.report.frames if item.report is not None else 0
     if planned and planned != len(clip.seconds):
         notes.append(
             f"{item.source} has {len(clip.seconds)} frames now and had {planned} in the run; run it again"

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
 from ..options import RetargetOptions
+from ..report import Report
 from ..timecode import advance_timecode
 
 State = Literal["done", "skipped", "failed"]
@@ -71,8 +72,8 @@ class QcInput:
     source: Path
     output: Path | None
     """None: it was never made."""
-    report: Mapping[str, Any] | None
-    """Of the run, as `Report.as_json` gives it. None: unknown, so nothing can be said about what was asked."""
+    report: Report | None
+    """Of the run. None: unknown, so nothing can be said about what was asked."""
     state: State
     error: str
     """In one line; empty unless failed."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from ..errors import ReportError
 from ..faces import ClipAnalysis, FaceSelection, FaceTrack
-from ..report import FaceReport, report_of
+from ..report import FaceReport, Report
 from .series import Mask, Series
 
 
@@ -49,13 +47,9 @@ class Request:
         return cls(face.shot, face.face, face.size_px, seconds, units, table(face.own), table(face.v_rel))
 
 
-def requests_of(report: Mapping[str, Any] | None) -> list[Request] | None:
-    """What the run asked of each face; None where the report (as JSON) is lost, damaged, or has no face."""
-    try:
-        faces = report_of(report).curves
-    except ReportError:
-        return None
-    return [Request.of(face) for face in faces] or None
+def requests_of(report: Report | None) -> list[Request] | None:
+    """What the run asked of each face; None where the report is lost, or has no face."""
+    return [Request.of(face) for face in report.curves] or None if report is not None else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,7 @@ def open_source(item: QcInput) -> VideoReader:
     """The source, trimmed as it was for the run; a still as long as it was shown."""
     options, rate = item.options, item.options.sequence_rate
     reader = open_video(item.source, trim_start=options.trim_start, trim_end=options.trim_end, sequence_rate=rate)
-    frames = int(item.report.get("frames", 1)) if item.report is not None else 1
+    frames = item.report.frames if item.report is not None else 1
     if not reader.info.is_still or frames <= 1:
         return reader
     return open_video(item.source, still_seconds=float(frames / rate), still_rate=rate)

@@ -1,4 +1,5 @@
 from .clock import Clock as Clock
+from .cores import usable_cores as usable_cores
 from .prefetch import prefetched as prefetched
 from .progress import Progress as Progress
 from .progress import Stage as Stage

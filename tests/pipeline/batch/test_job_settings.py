@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch.job_settings import ENCODE_OPTION_OF, OPTION_OF, JobSettings
+from retarget.pipeline.batch.job_settings import JOB_KEYS, KEYS, canonical
 from retarget.pipeline.media import EncodeOptions
+from retarget.pipeline.option_table import options_of
 from retarget.pipeline.options import RetargetOptions
 
 
-def test_every_option_can_be_said(folder: Path) -> None:
-    assert set(OPTION_OF.values()) | {"trim_start", "trim_end", "encode"} == {
-        field.name for field in fields(RetargetOptions)
-    }
-    # how many threads an encoder has is the runner's to say
-    assert set(ENCODE_OPTION_OF.values()) | {"threads"} == {field.name for field in fields(EncodeOptions)}
+def test_every_option_can_be_said() -> None:
+    options = [option for owner in (RetargetOptions, EncodeOptions) for option in options_of(owner)]
+    assert {option.key for option in options} <= JOB_KEYS
+    for option in options:
+        assert {canonical(word) for word in (*option.flags, *option.aliases)} == {option.key}
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("start", "trim_start"), ("end", "trim_end"), ("driving", "driver"), ("gains", "gain"),
+        ("regions", "region"), ("neutral", "driver_neutral"), ("faces", "face"), ("driver_faces", "driver_face"),
+        ("codec", "encoder"), ("pix_fmt", "pixel_format"), ("scenes", "timeline"), ("Trim Start", "trim_start"),
+        ("--batch-size", "batch_size"),
+    ],
+)  # fmt: skip
+def test_other_words_for_a_key(word: str, key: str) -> None:
+    assert canonical(word) == key
 
 
 def test_numbers_in_every_form_of_theirs() -> None:
     said = {"crf": "012", "strength": "1e-1", "min_face": "1e2", "gain": {"AU12": ".5"}, "name": "012"}
-    settings = JobSettings(**said)
-    assert (settings.crf, settings.strength, settings.min_face) == (12, 0.1, 100)
-    assert settings.gain == {"AU12": 0.5}
+    settings = KEYS.model.model_validate(said)
+    assert [settings.said(key) for key in ("crf", "strength", "min_face")] == [12, 0.1, 100]
+    assert settings.said("gain") == {"AU12": 0.5}
     assert settings.name == "012", "where text is wanted it stays as written"
 
 

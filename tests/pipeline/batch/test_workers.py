@@ -45,7 +45,7 @@ def _no_thread_is_left() -> Iterator[None]:
 def test_overlap_is_for_workers_with_cores_to_spare(
     cached: Setting, monkeypatch: pytest.MonkeyPatch, cores: int | None, overlap: bool, cache: bool, tracks: bool
 ) -> None:
-    monkeypatch.setattr("retarget.pipeline.edit.usable_cores", lambda: 3)
+    monkeypatch.setattr("retarget.pipeline.batch.workers.usable_cores", lambda: 3)
     monkeypatch.setattr(workers, "share_of_cores", lambda _: cores)
     setting = cached if cache else replace(cached, cache_dir=None)
     assert LocalWorkers(2, setting, overlap=overlap)._overlap is tracks

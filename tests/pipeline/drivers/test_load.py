@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retarget.pipeline.drivers import DriverOptions
 
 from retarget.model import action_units
+from retarget.pipeline.drivers import DriverOptions
 from retarget.pipeline.drivers.load import DriverReader, files_of_driver
 from retarget.pipeline.drivers.measuring import Measuring
 from retarget.pipeline.errors import DriverError

@@ -103,7 +103,7 @@ def run(samples: Path, tmp_path_factory: Any) -> tuple[Path, Any]:
     output = tmp_path_factory.mktemp("qc") / "smile.mp4"
     options = RetargetOptions(device="cpu", encode=EncodeOptions(crf=12), **TRIM)
     report = retarget_video(samples / "actress.mp4", samples / "smile.yaml", output, options)
-    return output, report.as_json()
+    return output, report
 
 
 def rewritten(source: Path, output: Path, target: Path, change: Callable[[Frame, Frame], Frame]) -> None:
@@ -127,16 +127,16 @@ def test_a_real_run(run: tuple[Path, Any], samples: Path) -> None:
         samples / "actress.mp4",
         output,
         report=report,
-        seconds=report["seconds"],
+        seconds=report.seconds,
         options=RetargetOptions(**TRIM),
     )
     quality = measure_quality(item, progress=progress)
-    assert seen[-1] == ("QC output", report["frames"])
-    assert quality.frames == len(quality.seconds) == len(quality.residual) == report["frames"]
+    assert seen[-1] == ("QC output", report.frames)
+    assert quality.frames == len(quality.seconds) == len(quality.residual) == report.frames
     assert quality.faces == 1
     assert quality.frame_rate == Fraction(24000, 1001)
     # Frame i of the one is frame i of the other, or the edit's size would be off by as much as the report's own.
-    asked = np.linalg.norm([*report["details"]["faces"][0]["v_rel"].values()], axis=0)
+    asked = np.linalg.norm([*report.curves[0].v_rel.values()], axis=0)
     np.testing.assert_allclose(quality.edit, asked, atol=1e-3)
     assert quality.mean_residual < 0.75 * quality.mean_edit, "the edit came at least a quarter of the way"
     responses = {unit.name: unit.response for unit in quality.units}
@@ -172,7 +172,7 @@ def test_a_run_without_its_report(run: tuple[Path, Any], samples: Path) -> None:
     item = job(
         samples / "actress.mp4",
         run[0],
-        report={"details": {"faces": [{"shot": 0}]}},
+        report=None,
         options=RetargetOptions(**TRIM),
     )
     quality = measure_quality(item)
@@ -187,4 +187,4 @@ def test_a_source_that_has_changed_since(run: tuple[Path, Any], samples: Path) -
     )
     quality = measure_quality(item)
     assert "frame_count" in [f.reason for f in quality.flags]
-    assert any(f"frames now and had {run[1]['frames']} in the run; run it again" in note for note in quality.notes)
+    assert any(f"frames now and had {run[1].frames} in the run; run it again" in note for note in quality.notes)

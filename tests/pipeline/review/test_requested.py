@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from retarget.pipeline.faces import FaceSelection
+from retarget.pipeline.report import Report, report_of
 from retarget.pipeline.review.requested import planned_faces, requests_of, rows_at
 
 
-def report(*faces: dict[str, Any]) -> dict[str, Any]:
-    return {"details": {"faces": list(faces)}}
+def report(*faces: dict[str, Any]) -> Report:
+    return report_of({"details": {"faces": list(faces)}})
 
 
 def face(place: int = 0, size_px: float = 100.0, own: float = 0.2) -> dict[str, Any]:
@@ -35,9 +36,7 @@ def test_a_request_in_arrays() -> None:
     np.testing.assert_array_equal(request.own, [[0.2], [0.2]])
 
 
-@pytest.mark.parametrize(
-    "lost", [None, {}, {"details": {}}, report(), report({"shot": 0}), report(face() | {"own": {}})]
-)
+@pytest.mark.parametrize("lost", [None, Report(), report()])
 def test_a_report_that_says_nothing(lost: Any) -> None:
     assert requests_of(lost) is None
 

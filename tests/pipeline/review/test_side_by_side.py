@@ -12,6 +12,7 @@ import pytest
 from retarget.pipeline.errors import RetargetError
 from retarget.pipeline.media import open_video
 from retarget.pipeline.options import RetargetOptions
+from retarget.pipeline.report import Report
 from retarget.pipeline.review.quality import QcInput
 from retarget.pipeline.review.requested import PlannedFace
 from retarget.pipeline.review.side_by_side import SideBySide, open_both, open_source
@@ -72,7 +73,7 @@ def test_the_source_is_trimmed_as_it_was(clips: Any, tmp_path: Path) -> None:
 
 
 def test_a_still_is_shown_as_long_as_it_was(samples: Path) -> None:
-    with open_source(job(samples / "astronaut.png", samples / "smile.mp4", {"frames": 36})) as source:
+    with open_source(job(samples / "astronaut.png", samples / "smile.mp4", Report(frames=36))) as source:
         assert len(list(source)) == 36
 
 
