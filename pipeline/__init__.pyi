@@ -1,9 +1,9 @@
 from .batch import BatchOptions as BatchOptions
-from .batch import Job as Job
-from .batch import load_sheet as load_sheet
 from .batch import run_batch as run_batch
 from .errors import RetargetError as RetargetError
 from .faces import FaceSelection as FaceSelection
+from .jobs import Job as Job
+from .jobs import load_sheet as load_sheet
 from .media import EncodeOptions as EncodeOptions
 from .media import create_video as create_video
 from .media import open_video as open_video

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from retarget.pipeline.batch import Job, JobSheetError, load_sheet, value_of
 from retarget.pipeline.drivers import Driver, DriverOptions, FaceDrivers, load_curves
 from retarget.pipeline.errors import DriverError
+from retarget.pipeline.jobs import Job, JobSheetError, load_sheet, value_of
 
 OPEN = object()
 """Not compared: out of range somewhere, or not the same kind of text."""

@@ -1,4 +1,4 @@
-"""Many clips, unattended: sheets of jobs, workers, the manifest, what survives a crash."""
+"""Many clips, unattended: workers, the manifest, what survives a crash, the report in the morning."""
 
 import lazy_loader
 

@@ -1,17 +1,6 @@
 from .attempt import run_job as run_job
-from .batch import Run as Run
-from .batch import batch_main as batch_main
-from .batch import run_batch as run_batch
-from .batch import run_with as run_with
-from .cells import JobSheetError as JobSheetError
 from .cluster import run_on_ray as run_on_ray
 from .hashes import request_hash as request_hash
-from .job import Job as Job
-from .job import JobSheet as JobSheet
-from .job_settings import settings_model as settings_model
-from .jobs import jobs_from_globs as jobs_from_globs
-from .jobs import load_sheet as load_sheet
-from .names import DEFAULT_NAME as DEFAULT_NAME
 from .options import BatchOptions as BatchOptions
 from .records import Entry as Entry
 from .records import Event as Event
@@ -23,4 +12,7 @@ from .records import Tell as Tell
 from .results import BatchResult as BatchResult
 from .results import JobResult as JobResult
 from .review import review_batch as review_batch
-from .sheet_yaml import value_of as value_of
+from .run import Run as Run
+from .run import batch_main as batch_main
+from .run import run_batch as run_batch
+from .run import run_with as run_with

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OptionError, RetargetError
+from ..jobs import Job
 from .attempt import failure_of, run_job
-from .batch import run_with
 from .executor import TICK_SECONDS
-from .job import Job
 from .options import BatchOptions
 from .paths import hidden_folder
 from .progress import Show, show_nothing
 from .records import Event, Outcome, Setting, Task, Work
 from .results import BatchResult
+from .run import run_with
 
 NODE_ANSWER_SECONDS = 60.0
 """For each node to say whether it sees the shared storage; a worker process may have to start for it."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from .. import media
-from .job import Job
+from ..jobs import Job
 
 
 class FrameCounts:

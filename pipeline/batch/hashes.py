@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import drivers, media
 from ..files import Contents, suffixes
-from .job import Job
+from ..jobs import Job
 
 if TYPE_CHECKING:
     from ..options import RetargetOptions

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..faces import DEFAULT_LIMIT_BYTES
 from ..files import Content
-from .job import Job
+from ..jobs import Job
 
 JobState = Literal["done", "skipped", "failed", "pending"]
 """done: made in this run. skipped: was there already. pending: not reached (interrupted, halted on an error)."""

@@ -12,10 +12,10 @@ from typing import Any
 from ..editorial import Delivered, Timeline, write_timeline
 from ..errors import ReportError, RetargetError
 from ..files import is_there, parse_pattern, write_whole
+from ..jobs import Job, JobSheet
 from ..report import Report, read_report
 from ..review import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json, write_qc
 from ..stream import Progress, Stage, no_progress
-from .job import Job, JobSheet
 from .paths import quality_path
 from .results import BatchResult, JobResult
 

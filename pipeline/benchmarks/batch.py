@@ -24,7 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..batch import BatchOptions, BatchResult, Entry, Job, Outcome, Setting, Task, Tell, request_hash, run_batch
+from ..batch import BatchOptions, BatchResult, Entry, Outcome, Setting, Task, Tell, request_hash, run_batch
+from ..jobs import Job
 from ..media import open_video
 from ..options import RetargetOptions
 from ..resources import Resources

@@ -9,21 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..batch import (
-    DEFAULT_NAME,
-    BatchOptions,
-    BatchResult,
-    JobSheet,
-    JobSheetError,
-    Run,
-    batch_main,
-    jobs_from_globs,
-    load_sheet,
-    run_batch,
-    value_of,
-)
+from ..batch import BatchOptions, BatchResult, Run, batch_main, run_batch
 from ..errors import OptionError
 from ..faces import DEFAULT_LIMIT_BYTES, default_cache_dir
+from ..jobs import DEFAULT_NAME, JobSheet, JobSheetError, jobs_from_globs, load_sheet, value_of
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
 from .option_flags import add_options, options_said
 from .terminal import bars, parser

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch import settings_model
 from retarget.pipeline.commands.option_flags import add_options, options_said
+from retarget.pipeline.jobs import settings_model
 from retarget.pipeline.media import EncodeOptions
 from retarget.pipeline.option_table import ENCODING, PERFORMANCE, RUNNING, Kind, markdown_table, option, options_of
 from retarget.pipeline.options import RetargetOptions

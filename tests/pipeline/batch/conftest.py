@@ -10,73 +10,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
 from retarget.pipeline.batch.attempt import run_job
-from retarget.pipeline.batch.batch import run_with
-from retarget.pipeline.batch.cells import JobSheetError
-from retarget.pipeline.batch.job import Job
-from retarget.pipeline.batch.jobs import load_jobs
 from retarget.pipeline.batch.options import BatchOptions
 from retarget.pipeline.batch.records import Entry, Event, Setting, Started, Task
 from retarget.pipeline.batch.results import BatchResult
+from retarget.pipeline.batch.run import run_with
 from retarget.pipeline.files import Content
+from retarget.pipeline.jobs import Job
 from retarget.pipeline.options import RetargetOptions
-
-MakeFilm = Callable[..., Path]
-
-CURVES = "version: 1\ncurves: {AU12: {0: 0, 1: 0.5}}\n"
 
 TINY = RetargetOptions(trim_end=0.12, device="cpu")
 """Three frames of the sample."""
-
-
-@pytest.fixture(scope="session")
-def film_bytes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, str], bytes]:
-    made: dict[tuple[int, int, str], bytes] = {}
-
-    def make(frames: int, rate: int, timecode: str) -> bytes:
-        key = (frames, rate, timecode)
-        if key not in made:
-            path = tmp_path_factory.mktemp("film") / "film.mov"
-            with av.open(str(path), "w") as container:
-                if timecode:
-                    container.metadata["timecode"] = timecode
-                stream = container.add_stream("mpeg4", rate=rate)
-                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-                picture = np.full((48, 64, 3), 90, np.uint8)
-                for _ in range(frames):
-                    container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-                container.mux(stream.encode())
-            made[key] = path.read_bytes()
-        return made[key]
-
-    return make
-
-
-@pytest.fixture
-def film(tmp_path: Path, film_bytes: Callable[[int, int, str], bytes]) -> MakeFilm:
-    """`film(name, frames, rate, timecode)` below the test's folder."""
-
-    def make(name: str, frames: int = 48, rate: int = 24, timecode: str = "") -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(film_bytes(frames, rate, timecode))
-        return path
-
-    return make
-
-
-@pytest.fixture
-def folder(tmp_path: Path, film: MakeFilm) -> Path:
-    """Two plates, a clip and curves as drivers."""
-    film("a.mov")
-    film("b.mov", 25, 25)
-    film("face.mov")
-    (tmp_path / "smile.yaml").write_text(CURVES)
-    return tmp_path
 
 
 class Inline:
@@ -131,7 +78,6 @@ def do(out: Path, tmp_path: Path) -> Callable[..., tuple[BatchResult, list[str]]
 def disc_clip(tmp_path_factory: Any, samples: Path) -> Path:
     """A picture of nobody."""
     import cv2
-    import numpy as np
 
     path = tmp_path_factory.mktemp("disc") / "disc.png"
     picture = np.full((120, 160, 3), 90, np.uint8)
@@ -142,7 +88,7 @@ def disc_clip(tmp_path_factory: Any, samples: Path) -> Path:
 FAKES = """
 import os, signal, sys
 from retarget.pipeline.batch.attempt import run_job
-from retarget.pipeline.batch.batch import batch_main, run_with
+from retarget.pipeline.batch.run import batch_main, run_with
 from retarget.pipeline.batch.records import Entry, Outcome
 
 def fake(task, setting, tell):
@@ -184,7 +130,7 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def fork() -> Any:
     """Starts processes that have the libraries loaded already: `fork.Process(target=..., args=...)`."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["retarget.pipeline.batch.batch", "retarget.pipeline.run"])
+    context.set_forkserver_preload(["retarget.pipeline.batch.run", "retarget.pipeline.run"])
     return context
 
 
@@ -209,52 +155,6 @@ def brief_job_of(samples: Path, tmp_path: Path) -> Callable[..., Job]:
 @pytest.fixture
 def cached(tmp_path: Path) -> Setting:
     return Setting(output_dir=tmp_path / "out", cache_dir=tmp_path / "cache")
-
-
-@pytest.fixture(scope="session")
-def sheet() -> Callable[..., Path]:
-    """`sheet(folder, text)`: the text as a sheet there."""
-
-    def write(folder: Path, text: str, name: str = "jobs.yaml") -> Path:
-        path = folder / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
-@pytest.fixture(scope="session")
-def jobs_of(sheet: Callable[..., Path]) -> Callable[..., list[Job]]:
-    """`jobs_of(folder, text)`: the jobs of such a sheet."""
-
-    def load(folder: Path, text: str, **more: Any) -> list[Job]:
-        return load_jobs(sheet(folder, text), **more)
-
-    return load
-
-
-@pytest.fixture(scope="session")
-def mistakes_of(sheet: Callable[..., Path]) -> Callable[..., list[str]]:
-    """`mistakes_of(folder, text)`: the lines of the error, with the sheet's path as its name alone."""
-
-    def load(folder: Path, text: str, name: str = "jobs.yaml", **more: Any) -> list[str]:
-        with pytest.raises(JobSheetError) as caught:
-            load_jobs(sheet(folder, text, name), **more)
-        assert caught.value.exit_code == 2
-        return [line.replace(f"{folder}/", "") for line in caught.value.mistakes]
-
-    return load
-
-
-@pytest.fixture(scope="session")
-def one() -> Callable[[str], str]:
-    """`one(text)`: a sheet with one job of these lines besides source and driver (lines 2 and 3)."""
-
-    def make(text: str) -> str:
-        lines = "".join(f"    {line}\n" for line in text.splitlines())
-        return f"jobs:\n  - source: a.mov\n    driver: smile.yaml\n{lines}"
-
-    return make
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from retarget.pipeline.batch.attempt import one_line, run_job
-from retarget.pipeline.batch.job import Job
 from retarget.pipeline.batch.manifest import read_entries
 from retarget.pipeline.batch.paths import job_folder, manifest_path, pieces_folder, report_path
 from retarget.pipeline.batch.records import Setting, Task
@@ -21,6 +20,7 @@ from retarget.pipeline.batch.results import BatchResult
 from retarget.pipeline.edit import Renderer
 from retarget.pipeline.errors import NoFaceError
 from retarget.pipeline.files import content_of, is_there
+from retarget.pipeline.jobs import Job
 from retarget.pipeline.media import EncodeOptions
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.run import retarget_video

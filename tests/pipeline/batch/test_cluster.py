@@ -11,13 +11,13 @@ import pytest
 from retarget.pipeline.batch import cluster
 from retarget.pipeline.batch.cluster import ClusterError, RayTasks, check_shared, run_on_ray
 from retarget.pipeline.batch.hashes import request_hash
-from retarget.pipeline.batch.job import Job
 from retarget.pipeline.batch.manifest import read_entries
 from retarget.pipeline.batch.options import BatchOptions
 from retarget.pipeline.batch.paths import manifest_path
 from retarget.pipeline.batch.progress import BatchStatus
 from retarget.pipeline.batch.records import Entry, Event, Outcome, Setting, Task
 from retarget.pipeline.errors import OptionError
+from retarget.pipeline.jobs import Job
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.run import retarget_video
 

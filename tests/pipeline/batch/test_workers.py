@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from retarget.pipeline.batch import workers
-from retarget.pipeline.batch.batch import run_batch
 from retarget.pipeline.batch.executor import TaskQueue
 from retarget.pipeline.batch.manifest import read_entries
 from retarget.pipeline.batch.options import BatchOptions
 from retarget.pipeline.batch.paths import manifest_path, report_path
 from retarget.pipeline.batch.progress import BatchStatus
 from retarget.pipeline.batch.records import Setting, Task
+from retarget.pipeline.batch.run import run_batch
 from retarget.pipeline.batch.workers import LocalWorkers, death, share_of_cores
 from retarget.pipeline.run import retarget_video
 

@@ -13,21 +13,12 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch import (
-    BatchOptions,
-    BatchResult,
-    Event,
-    Job,
-    Setting,
-    Started,
-    Task,
-    run_job,
-    run_with,
-)
+from retarget.pipeline.batch import BatchOptions, BatchResult, Event, Setting, Started, Task, run_job, run_with
 from retarget.pipeline.batch import review as batch_review  # whose tools are replaced here
 from retarget.pipeline.commands import batch as batch_cli
 from retarget.pipeline.commands.main import main
 from retarget.pipeline.errors import RetargetError
+from retarget.pipeline.jobs import Job
 from retarget.pipeline.media import EncodeOptions
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch.names import fill_name
 from retarget.pipeline.errors import OptionError
+from retarget.pipeline.jobs.names import fill_name
 
 MakeFilm = Callable[..., Path]
 

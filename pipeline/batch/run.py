@@ -14,13 +14,13 @@ from typing import Protocol
 
 from ..errors import OptionError, RetargetError
 from ..files import Contents, part_of, signature_of
+from ..jobs import Job
 from ..media import drop_pieces
 from ..stream import Stage
 from .attempt import run_job
 from .executor import TICK_SECONDS, Executor, TaskQueue
 from .frame_counts import FrameCounts
 from .hashes import request_hash
-from .job import Job
 from .leftovers import clear_all_leftovers, end_work
 from .manifest import Manifest
 from .options import BatchOptions

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from retarget.pipeline.batch.cells import JobSheetError, Mistakes, Sheet
-from retarget.pipeline.batch.sheet import read_sheet
-from retarget.pipeline.batch.sheet_yaml import value_of
+from retarget.pipeline.jobs.cells import JobSheetError, Mistakes, Sheet
+from retarget.pipeline.jobs.sheet import read_sheet
+from retarget.pipeline.jobs.sheet_yaml import value_of
 
 
 def read(folder: Path, text: str | bytes, name: str = "jobs.yaml") -> Sheet:

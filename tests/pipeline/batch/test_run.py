@@ -19,8 +19,6 @@ from typing import Any
 import pytest
 
 from retarget.pipeline.batch.attempt import failure_of
-from retarget.pipeline.batch.batch import run_batch, run_with
-from retarget.pipeline.batch.job import Job
 from retarget.pipeline.batch.locks import LockedError
 from retarget.pipeline.batch.manifest import Manifest
 from retarget.pipeline.batch.options import BatchOptions
@@ -28,8 +26,10 @@ from retarget.pipeline.batch.paths import job_folder, manifest_path, pieces_fold
 from retarget.pipeline.batch.progress import BatchStatus
 from retarget.pipeline.batch.records import Event, Outcome, Progressed, Started, Task
 from retarget.pipeline.batch.results import BatchResult
+from retarget.pipeline.batch.run import run_batch, run_with
 from retarget.pipeline.errors import OptionError
 from retarget.pipeline.files import part_of
+from retarget.pipeline.jobs import Job
 from retarget.pipeline.options import RetargetOptions
 
 TINY = RetargetOptions(trim_end=0.12, device="cpu")
@@ -207,7 +207,7 @@ def test_killed_three_times_and_still_the_same(
 SCRIPT = """
 import pickle, sys
 from pathlib import Path
-from retarget.pipeline.batch.batch import batch_main
+from retarget.pipeline.batch.run import batch_main
 if __name__ == "__main__":
     jobs, options = pickle.loads(Path(sys.argv[1]).read_bytes())
     sys.exit(batch_main(jobs, options).exit_code)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from retarget.pipeline.batch.cells import JobSheetError, Mistakes, Sheet
-from retarget.pipeline.batch.sheet import read_sheet
+from retarget.pipeline.jobs.cells import JobSheetError, Mistakes, Sheet
+from retarget.pipeline.jobs.sheet import read_sheet
 
 
 def read(folder: Path, text: str | bytes, name: str = "jobs.yaml") -> Sheet:

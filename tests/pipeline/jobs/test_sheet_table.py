@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from retarget.pipeline.batch.cells import Mistakes, Sheet
-from retarget.pipeline.batch.jobs import load_jobs
-from retarget.pipeline.batch.sheet import read_sheet
+from retarget.pipeline.jobs.cells import Mistakes, Sheet
+from retarget.pipeline.jobs.load import load_jobs
+from retarget.pipeline.jobs.sheet import read_sheet
 from retarget.pipeline.media import EncodeOptions
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch.jobs import load_jobs, load_sheet
+from retarget.pipeline.jobs.load import load_jobs, load_sheet
 
 MakeFilm = Callable[..., Path]
 

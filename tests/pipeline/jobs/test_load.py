@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch.cells import JobSheetError
-from retarget.pipeline.batch.job import Job
-from retarget.pipeline.batch.jobs import jobs_from_globs, load_sheet
 from retarget.pipeline.faces import FaceSelection
+from retarget.pipeline.jobs.cells import JobSheetError
+from retarget.pipeline.jobs.job import Job
+from retarget.pipeline.jobs.load import jobs_from_globs, load_sheet
 from retarget.pipeline.media import EncodeOptions
 from retarget.pipeline.options import RetargetOptions
 
@@ -140,19 +138,3 @@ def test_a_thousand_jobs_are_read_at_once(folder: Path, jobs_of: Any) -> None:
     started = time.process_time()
     assert len(jobs_of(folder, f"driver: smile.yaml\njobs:\n{lines}")) == 1000
     assert time.process_time() - started < 10
-
-
-@pytest.mark.parametrize(
-    "module",
-    ["sheet", "sheet_yaml", "sheet_table", "job_settings", "manifest", "records", "paths", "job", "options"],
-)
-def test_what_reads_text_is_light(module: str) -> None:
-    """Nor does it take more to be ready to load a sheet."""
-    heavy = ["torch", "av", "cv2", "mediapipe", "opentimelineio", "matplotlib", "scipy"]
-    program = (
-        f"import sys, retarget.pipeline.batch.{module}\n"
-        "from retarget.pipeline.batch import BatchOptions, Job, JobSheetError, load_sheet\n"
-        f"print([name for name in {heavy} if name in sys.modules])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

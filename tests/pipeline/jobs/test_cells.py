@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retarget.pipeline.batch.cells import JobSheetError, Mistakes, Place
+from retarget.pipeline.jobs.cells import JobSheetError, Mistakes, Place
 
 
 def test_mistakes_are_told_once_and_in_order() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch.job_settings import JOB_KEYS, KEYS, canonical
+from retarget.pipeline.jobs.job_settings import JOB_KEYS, KEYS, canonical
 from retarget.pipeline.media import EncodeOptions
 from retarget.pipeline.option_table import options_of
 from retarget.pipeline.options import RetargetOptions
