@@ -54,6 +54,7 @@ class ConvBlock(nn.Module):
         self.activation = nn.ReLU() if activation == "relu" else nn.LeakyReLU(0.01)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, out, H, W), its sides as `size` says, for x (B, in, H, W)."""
         out: Tensor = self.activation(self.norm(self.conv(x)))
         return out
 
@@ -67,6 +68,7 @@ class ConditionedBlock(ConvBlock):
         self.modulation = None if planes else nn.Linear(au_count, 2 * out_channels, bias=False)
 
     def forward(self, x: Tensor, delta_au: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, out, H, W) for x (B, in, H, W) and delta_au (B, C)."""
         if self.modulation is None:
             planes = with_planes(x, delta_au)
             return super().forward(planes)
@@ -104,6 +106,7 @@ class MultiScaleFusion(nn.Module):
         self.leave = ConvBlock(2 * fine, fine, style=style)
 
     def forward(self, features: Tensor, deeper: Tensor, delta_au: Tensor) -> Tensor:
+        """f'_i, from f_i, f'_{i+1} and v as above."""
         fine = self.enter(features, delta_au)
         below = self.descend(with_planes(features, delta_au) if self.enter_is_planes else fine)
         fine, coarse = self.exchange(fine, torch.cat([below, deeper], dim=1))

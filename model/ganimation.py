@@ -77,5 +77,6 @@ class ResidualBlock(nn.Module):
         self.norm = nn.InstanceNorm2d(channels, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Of the shape of x (B, channels, H, W)."""
         change: Tensor = self.norm(self.second(self.first(x)))
         return x + change

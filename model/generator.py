@@ -242,6 +242,8 @@ class MotionNetwork(nn.Module):
         self.pixel_head = zero_initialised(nn.Conv2d(config.width, 7 * SHUFFLE**2, 3, padding=1))
 
     def forward(self, image: Tensor, delta_au: Tensor, flow: Tensor, holes: Tensor) -> Correction:
+        """For `image` (B, 3, S, S) in [-1, 1], `delta_au` (B, C), and the geometry's `flow` (B, 2, S, S) px and
+        `holes` (B, 2, S, S)."""
         size_px = image.shape[-1]
         relative_flow = flow * (16 / size_px)  # a sixteenth of the crop counts as 1, like the other inputs
         seen = torch.cat([image, warp(image, flow), relative_flow, holes], dim=1)

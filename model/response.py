@@ -18,8 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LANDMARKS = 478
-"""Of MediaPipe's mesh, irises included."""
+from .mesh import LANDMARKS
 
 LARGEST_SHAPE = 2.5
 """Standard deviations: a face further out is taken for one at this distance."""

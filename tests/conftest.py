@@ -19,7 +19,8 @@ from retarget.model import action_units
 from retarget.model.checkpoint import Checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.generator import Generator, GeneratorConfig
-from retarget.model.geometry import LEFT_EYE, MOUTH, RIGHT_EYE, GeometryModel
+from retarget.model.geometry import GeometryModel
+from retarget.model.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
 from retarget.pipeline.faces import canonical_face
 from retarget.pipeline.records import Color, Face, Frame, PixelFormat, VideoInfo
 

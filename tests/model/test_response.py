@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from retarget.model.response import LANDMARKS, LARGEST_SHAPE, FaceResponse, ResponseConfig
+from retarget.model.mesh import LANDMARKS
+from retarget.model.response import LARGEST_SHAPE, FaceResponse, ResponseConfig
 
 C = 3
 

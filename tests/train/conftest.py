@@ -12,7 +12,8 @@ import pytest
 
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
-from retarget.model.geometry import MOUTH, GeometryModel
+from retarget.model.geometry import GeometryModel
+from retarget.model.mesh import MOUTH
 from retarget.pipeline.faces import alignment, apply, canonical_face, crop_matrix
 from retarget.train.data import Dataset, open_dataset, save_dataset
 
@@ -101,3 +102,55 @@ def jaw_geometry(make_geometry: Callable[..., GeometryModel]) -> GeometryModel:
         return move
 
     return make_geometry({"AU26": opened})
+
+
+@pytest.fixture(scope="session")
+def picture_of() -> Callable[[int], np.ndarray]:
+    """The picture of a row of `six_crops`: one colour all over, another for each row."""
+    return lambda row: np.full((32, 32, 3), (200, 10 * row, 60), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def six_crops(picture_of: Callable[[int], np.ndarray]) -> Callable[[Path], Dataset]:
+    """A folder -> six crops in it: Ann's clip of three, Bob's of two, and Cleo, who is for evaluation."""
+
+    def make(folder: Path) -> Dataset:
+        rng = np.random.default_rng(0)
+        (folder / "crops").mkdir(parents=True)
+        files = tuple(f"crops/{i}.png" for i in range(6))
+        for i, file in enumerate(files):
+            cv2.imwrite(str(folder / file), cv2.cvtColor(picture_of(i), cv2.COLOR_RGB2BGR))
+        return Dataset(
+            folder=folder,
+            crop=CropSpec(size_px=32),
+            au_source="test",
+            files=files,
+            identities=("Ann", "Bob", "Cleo"),
+            identity=np.array([0, 0, 0, 1, 1, 2]),
+            clips=("a", "b", "c"),
+            clip=np.array([0, 0, 0, 1, 1, 2]),
+            frame=np.array([0, 3, 6, 0, 1, 0]),
+            seconds=np.array([0, 0.12, 0.24, 0, 0.04, 0]),
+            is_eval=np.array([False] * 5 + [True]),
+            action_units=rng.uniform(0, 1, (6, action_units.COUNT)).astype(np.float32),
+            known=np.ones(action_units.COUNT, np.bool_),
+            angles=rng.normal(0, 20, (6, 3)).astype(np.float32),
+            residual=np.full(6, 0.02, np.float32),
+            face_px=np.full(6, 151.5, np.float32),
+            sharpness=np.full(6, 0.1, np.float32),
+            flags={
+                "blurred": np.array([0, 1, 0, 0, 0, 0], np.bool_),
+                "gray": np.array([0, 0, 0, 0, 1, 0], np.bool_),
+            },
+            landmarks=rng.uniform(0, 32, (6, 478, 3)).astype(np.float32),
+        )
+
+    return make
+
+
+@pytest.fixture
+def saved(six_crops: Callable[[Path], Dataset], tmp_path: Path) -> Dataset:
+    """`six_crops`, saved."""
+    dataset = six_crops(tmp_path / "data")
+    save_dataset(dataset, {"counts": {"crops": 6}})
+    return dataset

@@ -18,10 +18,11 @@ from pathlib import Path
 from retarget.model.files import write_whole
 
 from ..data import Dataset
-from .bench import EvaluationError, Picture
+from .bench import Picture
+from .drawing import write_picture
+from .errors import EvaluationError, as_written
 from .grids import safe_name
 from .methods import Method
-from .report import as_written, write_picture
 from .trials import Trial
 
 EDITS_FOLDER, LIST_FILE = "edits", "list.csv"

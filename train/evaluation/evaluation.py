@@ -17,25 +17,29 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from retarget.model.checkpoint import Checkpoint, load_checkpoint
+from retarget.model.checkpoint import load_checkpoint
 from retarget.model.device import device_named
+from retarget.pipeline.stream import Progress, no_progress
 
-from ..data import Dataset, person_marks, trained_people
+from ..data import Dataset
 from ..metrics import inception_score
-from .bench import Bench, EvaluateOptions, EvaluationError, Progress, Tools, no_progress, open_tools
+from .bench import Bench, Tools, open_tools
+from .cast import Cast, choose
+from .checks import check_clips, check_labels, check_people, make_folder, usable_rows
 from .edits import EDITS_FOLDER, EditFolder, edit_list
+from .errors import EvaluationError
 from .film import FilmMeter, FilmOptions, film_pairs
 from .grids import write_pairs, write_strips, write_sweep, write_unpaired, write_worst
 from .measurements import (
@@ -48,13 +52,11 @@ from .measurements import (
     unpaired_scores,
     zero_scores,
 )
-from .methods import NOTHING_LABEL, WARP_LABEL, methods_of
+from .methods import NOTHING_LABEL, methods_of
 from .openface import OpenFaceEdits, open_openface, openface_notes
-from .report import JSON_FILE, TABLES_FILE, Grid, as_written, write_evaluation
+from .options import EvaluateOptions
+from .report import Grid, write_evaluation
 from .scores import Evaluation, FilmScores, MethodScores, OpenFaceScores, SweepScores
-from .trials import Trial, paired_rows, relative, spread, unpaired_trials
-
-__all__ = ["EvaluateOptions", "EvaluationError", "evaluate"]
 
 
 def evaluate(
@@ -76,24 +78,26 @@ def evaluate(
         tools: None opens the real ones.
 
     Raises:
-        EvaluationError: there is nothing to evaluate on, people of the evaluation occur in a checkpoint's
-            training, a label is taken, a clip is missing, the output is in the way, or OpenFace's files are not
-            of the edits that are made here.
+        EvaluationError: kornia is not installed, there is nothing to evaluate on, people of the evaluation occur
+            in a checkpoint's training, a label is taken, a clip is missing, the output is in the way, or files of
+            OpenFace's are not of the edits that are made here.
         DriverError: a file of OpenFace's cannot be used.
         ReportWriteError: a file of the report cannot be written.
         CheckpointError: a checkpoint cannot be used, or not on this dataset's crops.
     """
     options, started = options or EvaluateOptions(), time.perf_counter()
-    _check_labels(checkpoints)
+    if importlib.util.find_spec("kornia") is None:
+        raise EvaluationError("evaluate needs kornia; install retarget[train]")
+    check_labels(checkpoints)
     loaded = {label: (Path(path), load_checkpoint(path)) for label, path in checkpoints.items()}
-    rows = _rows(dataset, options)
-    _check_clips(options.clips)
+    rows = usable_rows(dataset, options)
+    check_clips(options.clips)
     openface = open_openface(options.openface, output / EDITS_FOLDER) if options.openface else None
-    notes = _check_people(loaded, dataset, options)
+    notes = check_people(loaded, dataset, options)
     methods = methods_of(
         loaded, dataset_crop=dataset.crop, device=device_named(options.device, error=EvaluationError)
     )
-    _make_folder(output, overwrite=options.overwrite)
+    make_folder(output, overwrite=options.overwrite)
     with contextlib.ExitStack() as stack:
         bench = Bench(dataset, methods, tools or stack.enter_context(open_tools()), options, progress)
         cast = choose(bench, rows)
@@ -192,76 +196,6 @@ def _with_films(evaluation: Evaluation, films: Mapping[str, FilmScores]) -> Eval
     return replace(evaluation, methods=methods, missing=missing)
 
 
-@dataclass(frozen=True, eq=False)
-class Cast:
-    """Who is edited towards what."""
-
-    sources: tuple[int, ...]
-    """Rows of the faces."""
-    trials: tuple[Trial, ...]
-    pairs: tuple[Trial, ...]
-    notes: tuple[str, ...]
-
-
-def choose(bench: Bench, rows: NDArray[np.int64]) -> Cast:
-    """Faces, requests and pairs from the usable rows, by the seed alone.
-
-    Raises:
-        EvaluationError: the tracker sees no face, or no two faces differ enough.
-    """
-    dataset, options, rng = bench.dataset, bench.options, np.random.default_rng(bench.options.seed)
-    order = [int(row) for row in rows[spread(dataset.identity[rows], 3 * options.faces, rng)]]
-    seen: list[int] = []
-    unseen = 0
-    for row in bench.progress(order, "faces", len(order)):
-        if len(seen) == 2 * options.faces:  # as many again as are edited, to take expressions from
-            break
-        if bench.gallery.measured(row):
-            seen.append(row)
-        else:
-            unseen += 1
-    if not seen:
-        raise EvaluationError(f"{dataset.folder}: no face is seen in any of {len(order)} crops; look at sheet.png")
-    trials = unpaired_trials(
-        seen[: options.faces],
-        seen,
-        {row: bench.gallery.plate(row).action_units for row in seen},
-        targets=options.targets,
-        min_request=options.min_request,
-        gaze=options.gaze,
-        rng=rng,
-    )
-    if not trials:
-        raise EvaluationError(
-            f"{dataset.folder}: no two of {len(seen)} faces differ by {options.min_request:g} in expression; "
-            "evaluate on more faces, or lower min_request"
-        )
-    notes = [f"{unseen} crops in which the tracker sees no face were passed over"] * bool(unseen)
-    return Cast(tuple(seen[: options.faces]), tuple(trials), tuple(_pairs(bench, rows, rng)), tuple(notes))
-
-
-def _pairs(bench: Bench, rows: NDArray[np.int64], rng: np.random.Generator) -> Iterator[Trial]:
-    """Pairs whose both frames are seen; their requests include the gaze, for the true frame has it too."""
-    dataset, options = bench.dataset, bench.options
-    if not options.pairs:
-        return
-    found = paired_rows(
-        dataset.action_units[rows],
-        dataset.angles[rows],
-        dataset.clip[rows],
-        dataset.identity[rows],
-        count=options.pairs,
-        pose_degrees=options.pose_degrees,
-        min_request=options.min_request,
-        rng=rng,
-    )
-    for a, b in bench.progress(found, "pairs", len(found)):
-        source, target = int(rows[a]), int(rows[b])
-        if bench.gallery.measured(source) and bench.gallery.measured(target):
-            own, wanted = (bench.gallery.plate(row).action_units for row in (source, target))
-            yield Trial(source, target, relative(own, wanted, gaze=True))
-
-
 def _sweep(bench: Bench, cast: Cast, output: Path) -> tuple[dict[str, SweepScores], list[Grid]]:
     tallies: dict[str, SweepTally] = {}
     faces = cast.sources[: bench.options.sweep_faces]
@@ -291,93 +225,6 @@ def _real_inception(bench: Bench, cast: Cast) -> tuple[float, float] | None:
     size = bench.options.batch
     parts = [network.probabilities(pictures[i : i + size]) for i in range(0, len(pictures), size)]
     return inception_score(np.concatenate(parts))
-
-
-def _rows(dataset: Dataset, options: EvaluateOptions) -> NDArray[np.int64]:
-    """The usable rows of the split.
-
-    Raises:
-        EvaluationError: there are none.
-    """
-    wanted = dataset.is_eval if options.split == "eval" else ~dataset.is_eval
-    if not wanted.any():
-        hint = (
-            "prepare it with a split column or an eval fraction, or ask for the train split by name"
-            if options.split == "eval"
-            else "evaluate on eval"
-        )
-        raise EvaluationError(f"{dataset.folder}: the dataset has no {options.split} split; {hint}")
-    rows = np.flatnonzero(wanted & dataset.usable)
-    if not len(rows):
-        raise EvaluationError(
-            f"{dataset.folder}: every row of the {options.split} split is flagged; look at sheet.png and prepare "
-            "it with other limits"
-        )
-    return np.asarray(rows, np.int64)
-
-
-def _check_labels(labels: Iterable[str]) -> None:
-    """
-    Raises:
-        EvaluationError: a label is empty, or begins as those of what is compared with.
-    """
-    for label in labels:
-        if not label or label.startswith((NOTHING_LABEL, WARP_LABEL)):
-            raise EvaluationError(f"a checkpoint cannot be called {label!r}; give it another label")
-
-
-def _check_clips(clips: Sequence[Path]) -> None:
-    """
-    Raises:
-        EvaluationError: one is missing, or there is nobody to drive the only one.
-    """
-    for clip in clips:
-        if not clip.is_file():
-            raise EvaluationError(f"{clip}: no such clip; check the path")
-    if len(clips) == 1:
-        raise EvaluationError(f"{clips[0]}: films need two clips or more, each driven by another; add one")
-
-
-def _check_people(
-    loaded: Mapping[str, tuple[Path, Checkpoint]], dataset: Dataset, options: EvaluateOptions
-) -> list[str]:
-    """Notes on where the checkpoints' people are from.
-
-    Raises:
-        EvaluationError: someone of the evaluation was trained on.
-    """
-    if options.split == "train":
-        return ["measured on the TRAIN split: this says how well people seen in training are remembered"]
-    notes = []
-    names = [dataset.identities[i] for i in np.unique(dataset.identity[dataset.is_eval])]
-    for path, checkpoint in loaded.values():
-        trained = trained_people(checkpoint.provenance)
-        if trained is None:
-            notes.append(f"{path.name} does not say which people it was made from; they may be among those here")
-            continue
-        if shared := [name for name in names if trained.issuperset(person_marks([name]))]:
-            more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
-            raise EvaluationError(
-                f"{path}: was trained on {shared[0]}{more} of this evaluation; split the dataset otherwise, or "
-                "ask for the train split by name"
-            )
-    return notes
-
-
-def _make_folder(folder: Path, *, overwrite: bool) -> None:
-    """
-    Raises:
-        EvaluationError: it is a file, or holds something that may not be replaced.
-        ReportWriteError: it cannot be made.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise EvaluationError(f"{folder}: is a file; name a folder for the report")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        known = (folder / JSON_FILE).exists() or (folder / TABLES_FILE).exists()
-        what = "holds an evaluation already" if known else "is not empty"
-        raise EvaluationError(f"{folder}: {what}; name another folder or use --overwrite")
-    with as_written(folder):
-        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _missing(bench: Bench, cast: Cast) -> dict[str, str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 from retarget.model.errors import RetargetError
-from retarget.model.geometry import LEFT_IRIS, RIGHT_IRIS
+from retarget.model.mesh import LEFT_IRIS, RIGHT_IRIS
 from retarget.pipeline.faces import FaceSelection, head_pose, no_face, read_faces
 from retarget.pipeline.media import EncodeOptions, open_video
 from retarget.pipeline.options import RetargetOptions

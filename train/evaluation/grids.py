@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from .bench import Bench, Picture
+from .drawing import draw_grid, write_picture
 from .measurements import Outcome, Sweep
 from .methods import Method
-from .report import Grid, draw_grid, write_picture
+from .report import Grid
 from .trials import STRIP_ALPHAS, SWEEP_UNITS, SWEEP_VALUES, Trial
 
 SWEEP_CELL_PX = 144

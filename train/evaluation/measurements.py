@@ -19,6 +19,7 @@ from retarget.model.images import to_model
 from ..metrics import (
     UNASKED,
     Response,
+    both_sides,
     content_distance,
     expression_distance,
     inception_score,
@@ -36,7 +37,7 @@ from ..metrics import (
 from .bench import Bench, Picture, Units
 from .methods import Method, Plate
 from .scores import PairedScores, RegionScores, SweepScores, UnpairedScores, ZeroScores
-from .trials import SWEEP_UNITS, SWEEP_VALUES, Trial, both_sides
+from .trials import SWEEP_UNITS, SWEEP_VALUES, Trial
 
 FEWEST_EDITS_A_UNIT = 5
 """An action unit asked to change in fewer edits has no row of its own."""

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ..metrics import expression_distance
 from ..prepare import read_picture
-from .bench import EvaluationError
 from .edits import LIST_FILE, KeptEdit, check_same, plate_file, read_list, target_file
+from .errors import EvaluationError
 from .scores import OpenFaceScores
 
 Fault = Literal["no CSV", "no face", "several faces"]

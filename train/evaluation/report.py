@@ -1,65 +1,23 @@
-"""An evaluation on paper: JSON, Markdown tables beside the required values, and grids of pictures."""
+"""An evaluation on paper: JSON, and Markdown tables beside the required values."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from retarget.model.errors import RetargetError
 from retarget.model.files import write_whole
 
+from .errors import as_written
+from .requirements import MEASURES, Measure, Number
 from .scores import Evaluation, FilmRecord, MethodScores
 
 NOT_MEASURED = "not measured"
 """In the side-by-side table; the notes say why."""
 
 JSON_FILE, TABLES_FILE = "evaluation.json", "README.md"
-
-_FONT, _TEXT_SCALE, _TEXT_PX = cv2.FONT_HERSHEY_SIMPLEX, 0.45, 18
-_LABEL_CHARACTER_PX = 8.5
-
-Number = float | None
-
-
-class ReportWriteError(RetargetError, OSError):
-    """The report's folder or disk refuses a file."""
-
-    exit_code = 1
-
-
-@contextlib.contextmanager
-def as_written(path: Path) -> Iterator[None]:
-    """What the file system refuses becomes a ReportWriteError that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise ReportWriteError(
-            f"{path}: the report cannot be written ({error.strerror or error}); check the folder and the disk's "
-            "free space"
-        ) from error
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One row of the extended table."""
-
-    name: str
-    value: Callable[[MethodScores], Number]
-    required: str = ""
-    aim: str = ""
-    holds: Callable[[float, float], bool] | None = None
-    """Whether a value (first) meets what is required; second is the warp's own value."""
-    digits: int = 3
-    missing: str = ""
-    """Key of `Evaluation.missing` that explains a None."""
 
 
 @dataclass(frozen=True)
@@ -68,129 +26,6 @@ class Grid:
 
     file: str
     caption: str
-
-
-MEASURES: tuple[Measure, ...] = (
-    Measure(
-        "ED ratio, all AUs (distance to the request, after / before)",
-        lambda m: m.unpaired.ed_ratio,
-        "<= 0.45 and <= 0.9 of the warp",
-        "<= 0.25",
-        lambda value, warp: value <= 0.45 and value <= 0.9 * warp,
-    ),
-    Measure("ED ratio, OpenFace's 17 AUs", lambda m: m.unpaired.ed_ratio_openface),
-    Measure(
-        "ED ratio, OpenFace's 17 AUs as OpenFace sees them",
-        lambda m: m.openface.ed_ratio if m.openface else None,
-        missing="ED (OpenFace)",
-    ),
-    Measure(
-        "requested vs achieved, all AUs: r",
-        lambda m: _nothing_asked(m, m.unpaired.response.r),
-        ">= 0.86",
-        ">= 0.95",
-        lambda value, _: value >= 0.86,
-    ),
-    Measure(
-        "requested vs achieved, all AUs: slope",
-        lambda m: m.unpaired.response.slope,
-        "0.7 - 1.1",
-        "0.9 - 1.1",
-        lambda value, _: 0.7 <= value <= 1.1,
-    ),
-    Measure(
-        "leakage into AUs not asked for",
-        lambda m: m.unpaired.leakage,
-        "no worse than the warp",
-        "half of it",
-        lambda value, warp: value <= warp,
-    ),
-    Measure("leakage into AUs not asked for, gaze apart", lambda m: m.unpaired.leakage_without_gaze),
-    Measure("leakage of single-AU edits", lambda m: m.sweep.leakage if m.sweep else None),
-    Measure(
-        "identity, ACD", lambda m: m.unpaired.acd, "<= 0.30", "<= 0.20", lambda value, _: value <= 0.30,
-        missing="ACD",
-    ),
-    Measure("identity, worst edit", lambda m: m.unpaired.acd_max, missing="ACD"),
-    Measure(
-        "true frame, mouth: perceptual / doing nothing",
-        lambda m: m.paired.mouth.perceptual if m.paired else None,
-        "<= 0.75 of the warp",
-        "<= 0.5 of it",
-        lambda value, warp: value <= 0.75 * warp,
-        missing="pairs",
-    ),
-    Measure(
-        "true frame, eyes: perceptual / doing nothing",
-        lambda m: m.paired.eyes.perceptual if m.paired else None,
-        "<= 0.75 of the warp",
-        "<= 0.5 of it",
-        lambda value, warp: value <= 0.75 * warp,
-        missing="pairs",
-    ),
-    Measure(
-        "true frame, mouth: L1 / doing nothing",
-        lambda m: m.paired.mouth.l1 if m.paired else None,
-        "<= 0.75 of the warp",
-        "<= 0.5 of it",
-        lambda value, warp: value <= 0.75 * warp,
-        missing="pairs",
-    ),
-    Measure(
-        "true frame, eyes: L1 / doing nothing",
-        lambda m: m.paired.eyes.l1 if m.paired else None,
-        "<= 0.75 of the warp",
-        "<= 0.5 of it",
-        lambda value, warp: value <= 0.75 * warp,
-        missing="pairs",
-    ),
-    Measure(
-        "true frame: identity, ACD of source and edit", lambda m: m.paired.acd if m.paired else None, missing="ACD"
-    ),
-    Measure(
-        "true frame: identity, ACD of source and true frame",
-        lambda m: m.paired.acd_true if m.paired else None,
-        missing="ACD",
-    ),
-    Measure(
-        "sharpness in the edited region / plate, median",
-        lambda m: 1.0 if m.kind == "nothing" else m.unpaired.sharpness,
-        "0.9 - 1.1",
-        "0.97 - 1.03",
-        lambda value, _: 0.9 <= value <= 1.1,
-    ),
-    Measure("zero edit, L1 (0 is exact)", lambda m: m.zero.l1, "exact", "exact", lambda value, _: value == 0, 5),
-    Measure("films by the main job: ED ratio", lambda m: m.film.ed_ratio if m.film else None, missing="films"),
-    Measure("films: r", lambda m: m.film.response.r if m.film else None, missing="films"),
-    Measure("films: slope", lambda m: m.film.response.slope if m.film else None, missing="films"),
-    Measure(
-        "films: second difference of landmarks / driver's",
-        lambda m: m.film.temporal if m.film else None,
-        missing="films",
-    ),
-    Measure(
-        "films: second difference of landmarks / drivers', pooled",
-        lambda m: m.film.temporal_pooled if m.film else None,
-        "<= 1.2",
-        "<= 1.0",
-        lambda value, _: value <= 1.2,
-        missing="films",
-    ),
-    Measure(
-        "films: second difference of landmarks / source's",
-        lambda m: m.film.temporal_source if m.film else None,
-        missing="films",
-    ),
-    Measure("faces lost after the edit", lambda m: float(m.unpaired.faces_lost), digits=0),
-    Measure(
-        "GFLOPs a frame",
-        lambda m: m.cost.gflops if m.cost else None,
-        "<= 10",
-        holds=lambda value, _: value <= 10,
-        digits=2,
-    ),
-    Measure("milliseconds a frame", lambda m: m.cost.milliseconds if m.cost else None, digits=1),
-)  # fmt: skip
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, grids: Sequence[Grid]) -> None:
@@ -381,67 +216,3 @@ def _spread(score: tuple[float, float] | None, missing: str) -> str:
 
 def _setting(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _nothing_asked(method: MethodScores, value: float) -> Number:
-    """Doing nothing correlates with nothing."""
-    return None if method.kind == "nothing" else value
-
-
-def draw_grid(
-    rows: Sequence[Sequence[NDArray[np.uint8]]],
-    *,
-    columns: Sequence[str],
-    labels: Sequence[str],
-    cell_px: int,
-) -> NDArray[np.uint8]:
-    """RGB pictures (S, S, 3) in a labelled grid on white: `columns` above, `labels` left of the rows.
-
-    A label may have lines; ASCII only, which is what OpenCV's font has.
-    """
-    left = round(
-        max((len(line) for label in labels for line in label.split("\n")), default=0) * _LABEL_CHARACTER_PX
-    )
-    left = left + 8 if left else 0
-    top = _TEXT_PX + 6 if any(columns) else 0
-    gap = 2
-    height = top + len(rows) * (cell_px + gap)
-    width = left + max(len(row) for row in rows) * (cell_px + gap)
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    for i, row in enumerate(rows):
-        y = top + i * (cell_px + gap)
-        for j, picture in enumerate(row):
-            x = left + j * (cell_px + gap)
-            canvas[y : y + cell_px, x : x + cell_px] = _fitted(picture, cell_px)
-    for j, text in enumerate(columns):
-        shown = text[: int(cell_px / _LABEL_CHARACTER_PX)]
-        _write(canvas, shown, left + j * (cell_px + gap) + 2, top - 8)
-    for i, label in enumerate(labels):
-        y = top + i * (cell_px + gap) + _TEXT_PX
-        for line in label.split("\n"):
-            _write(canvas, line, 4, y)
-            y += _TEXT_PX
-    return canvas
-
-
-def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
-    """An RGB picture as PNG; appears when it is whole.
-
-    Raises:
-        ReportWriteError: the file system refuses.
-    """
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    assert done, "PNG takes any 8-bit picture"
-    with as_written(path):
-        write_whole(path, data.tobytes())
-
-
-def _fitted(picture: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
-    if picture.shape[0] == size_px:
-        return picture
-    how = cv2.INTER_AREA if picture.shape[0] > size_px else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size_px, size_px), interpolation=how), np.uint8)
-
-
-def _write(canvas: NDArray[np.uint8], text: str, x: int, y: int) -> None:
-    cv2.putText(canvas, text, (x, y), _FONT, _TEXT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)

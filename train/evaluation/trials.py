@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retarget.model import action_units
+from ..metrics import relative
 
 SWEEP_UNITS = (
     "AU01", "AU02", "AU04", "AU05", "AU06", "AU09", "AU10", "AU12", "AU15", "AU17", "AU20", "AU25", "AU26", "AU45",
@@ -48,15 +48,6 @@ def spread(identity: NDArray[np.int64], count: int, rng: np.random.Generator) ->
         turn[position] = given.get(who, 0)
         given[who] = int(turn[position]) + 1
     return np.asarray(order[np.argsort(turn[order], kind="stable")][:count], np.int64)
-
-
-def relative(source: Units, target: Units, *, gaze: bool) -> Units:
-    """(C,) target - source in [-1, 1]; without `gaze` the eyes' direction is not asked to change, as in the main
-    job, where an actor's eyeline belongs to the scene."""
-    delta = np.clip(target - source, -1, 1).astype(np.float32)
-    if not gaze:
-        delta[list(action_units.GAZE)] = 0
-    return delta
 
 
 def unpaired_trials(
@@ -133,10 +124,3 @@ def _pairs_of_clip(
         distance[[a, b]] = 0
         distance[:, [a, b]] = 0
     return out
-
-
-def both_sides(name: str, value: float) -> Units:
-    """(C,) a change of one action unit, both sides together, and of nothing else."""
-    delta = np.zeros(action_units.COUNT, np.float32)
-    delta[list(action_units.resolve(name))] = value
-    return delta

@@ -27,8 +27,7 @@ from retarget.model.geometry import GeometryModel
 from retarget.model.images import from_model, to_model
 
 from ..data import Dataset
-from ..evaluation import relative
-from ..metrics import Meter, response
+from ..metrics import Meter, relative, response
 
 RIDGE = 0.02
 """Relative to the mean power of a requested action unit."""
@@ -75,7 +74,9 @@ class Round:
     """One round's outcome, on people held out, before its correction."""
 
     distance_ratio: float
+    """Mean distance to the requested expression, over that of doing nothing; 0 is right."""
     slope: float
+    """Of achieved over requested change; 1 is right."""
     growth: float
     """Of the motion, against the geometry that was given."""
     faces: int
@@ -94,7 +95,13 @@ def calibrated(
 ) -> tuple[GeometryModel, list[Round]]:
     """The geometry with the least distance among `rounds` corrections and none, and how each did.
 
-    Measures `(rounds + 1) * faces` warped crops, about 40 ms each, and as many unwarped ones.
+    Measures `(rounds + 1) * faces` warped crops of the training split, about 40 ms each, and as many unwarped ones.
+
+    Args:
+        meter: what sees action units in a crop; `CropMeter` is the pipeline's own.
+        faces: measured for a correction; a third as many, of other people, judge it.
+        motion_price: of moving skin further, see `correction`; 0: none.
+        largest_growth: of the mean motion over all rounds, from 1.
     """
     rows = np.flatnonzero(dataset.usable & ~dataset.is_eval)
     people = np.random.default_rng(seed).permutation(np.unique(dataset.identity[rows]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -18,18 +17,13 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 from retarget.model.errors import RetargetError
-from retarget.model.geometry import (
-    LANDMARKS,
-    LEFT_EYE,
-    LEFT_IRIS,
-    MOUTH,
-    RIGHT_EYE,
-    RIGHT_IRIS,
-    GeometryModel,
-)
+from retarget.model.geometry import GeometryModel
 from retarget.model.geometry import mirror_pairs as mirrored_landmarks
+from retarget.model.mesh import LANDMARKS
 
 from ..data import Dataset
+from .groups import GROUPS, Group
+from .moments import Matrix, Moments
 
 RIDGE = 1.0
 
@@ -49,49 +43,6 @@ MIN_CLIP_FRAMES = 2
 """Two photos of one person in one setting are worth having: beside 97 clips, 358 pairs and triples of pictures
 raised R^2 on long clips of unseen people from 0.646 to 0.651."""
 
-Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Action units of one part of the face, and the landmarks that show it."""
-
-    name: str
-    units: tuple[str, ...]
-    landmarks: tuple[int, ...]
-
-    @property
-    def entries(self) -> list[int]:
-        """Its units' places in the vector."""
-        return [i for name in self.units for i in action_units.resolve(name)]
-
-    @property
-    def coordinates(self) -> NDArray[np.int64]:
-        """Its landmarks' places among 478 * 3 coordinates."""
-        return (3 * np.array(self.landmarks)[:, None] + np.arange(3)).ravel()
-
-
-def _joined(*chains: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted({i for chain in chains for i in chain}))
-
-
-_NOSE = (48, 49, 64, 98, 129, 278, 279, 294, 327, 358)
-_CHEEKS = (36, 50, 101, 117, 118, 187, 205, 266, 280, 330, 346, 347, 411, 425)
-_OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375)
-_BROWS = (46, 52, 53, 55, 63, 65, 66, 70, 105, 107, 276, 282, 283, 285, 293, 295, 296, 300, 334, 336)
-_CHIN = (148, 149, 150, 152, 175, 176, 199, 200, 377, 378, 379, 400)
-_LIP_UNITS = "AU10 AU12 AU14 AU15 AU16 AU18 AU20 AU22 AU23 AU24 AU25 AU28 MouthShift"
-
-GROUPS = (
-    Group("brows", ("AU01", "AU02", "AU04"), _BROWS),
-    Group("eyes", ("AU05", "AU07", "AU45"), _joined(*RIGHT_EYE, *LEFT_EYE)),
-    Group("nose and cheeks", ("AU06", "AU09"), (*_NOSE, *_CHEEKS)),
-    Group("lips", tuple(_LIP_UNITS.split()), _joined(*MOUTH, _OUTER_LIPS)),
-    Group("jaw", ("AU17", "AU26", "AU29", "AU30"), _CHIN),
-    Group("gaze", ("AU61", "AU62", "AU63", "AU64"), (*RIGHT_IRIS, *LEFT_IRIS)),
-)
-"""Every action unit is in one of them."""
-
 
 @dataclass(frozen=True, eq=False)
 class ClipRows:
@@ -102,38 +53,6 @@ class ClipRows:
     """(n, C) action units relative to the clip's mean, weighted."""
     motion: Matrix
     """(n, 478 * 3) canonical landmarks likewise."""
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Sums over rows: all that least squares and its errors need. They add."""
-
-    gram: Matrix
-    """(C, C) units' products with each other."""
-    cross: Matrix
-    """(C, 478 * 3) their products with the motion."""
-    power: Matrix
-    """(478 * 3,) the motion squared."""
-
-    @classmethod
-    def of(cls, units: Matrix, motion: Matrix) -> Self:
-        """Of weighted rows: units (n, C) and motion (n, 478 * 3)."""
-        return cls(units.T @ units, units.T @ motion, (motion**2).sum(0))
-
-    @classmethod
-    def nothing(cls) -> Self:
-        count, width = action_units.COUNT, 3 * LANDMARKS
-        return cls(np.zeros((count, count)), np.zeros((count, width)), np.zeros(width))
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(self.gram + other.gram, self.cross + other.cross, self.power + other.power)
-
-    def mirrored(self, mirror: NDArray[np.int64]) -> Moments:
-        """Those of the same faces with left and right swapped; `mirror` as of `mirror_pairs`."""
-        units = list(action_units.mirrored())
-        cross = self.cross.reshape(-1, LANDMARKS, 3)[units][:, mirror] * (-1, 1, 1)
-        power = self.power.reshape(LANDMARKS, 3)[mirror]
-        return Moments(self.gram[np.ix_(units, units)], cross.reshape(self.cross.shape), power.ravel())
 
 
 @dataclass(frozen=True)
@@ -186,8 +105,10 @@ class Fit:
         return "\n".join([*lines, f"{'all landmarks':<18}{self.r2_unseen_people:>7.3f}"])
 
 
-def fit_dataset(dataset: Dataset, mean_shape: Matrix) -> Fit:
-    """Fits W to the usable training rows of a dataset; `mean_shape` (478, 3) is the canonical face.
+def fit_geometry(dataset: Dataset, mean_shape: Matrix) -> Fit:
+    """Fits W to the usable training rows of a dataset, in closed form, and cross-validates it over people.
+
+    `mean_shape` (478, 3) is the canonical face, in canonical units.
 
     Raises:
         RetargetError: no clip has enough frames of similar pose, or all are of one person.
@@ -300,7 +221,10 @@ def mirror_pairs(mean_shape: Matrix) -> NDArray[np.int64]:
 
 
 def geometry_model(weight: Matrix, mean_shape: Matrix, triangles: NDArray[np.int64]) -> GeometryModel:
-    """The model for a checkpoint, from W (C, 478 * 3), the mean shape (478, 3) and the skin's triangles (T, 3)."""
+    """The model for a checkpoint, from W (C, 478 * 3), the mean shape (478, 3) and the skin's triangles (T, 3).
+
+    W is multiplied by RESPONSE_GAIN.
+    """
     return GeometryModel.from_fit(
         torch.from_numpy((RESPONSE_GAIN * weight).reshape(-1, LANDMARKS, 3).astype(np.float32)),
         torch.from_numpy(mean_shape.astype(np.float32)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import math
 import signal
 import time
@@ -14,13 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import yaml
 from torch import nn
 from torch.optim import Adam
 from tqdm import tqdm
 
 from retarget.model import action_units
-from retarget.model.checkpoint import save_checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.device import device_named
 from retarget.model.editor import Editor
@@ -33,11 +30,15 @@ from ..data import Dataset, person_marks
 from ..metrics import PerceptualFeatures
 from . import ema
 from .batches import Batch, BatchSource, BatchStream
+from .checkpoints import save_editor
 from .critics import Critic, build_critics
+from .load import as_yaml
+from .log import Log
 from .options import TrainOptions
 from .parallel import Group, any_of, average_gradients, joined, mean_of, same_start
 from .sampling import sample, write_picture
-from .state import CHECKPOINT, LOG, OPTIONS, SAMPLES, STATE, TrainingError, load_state, save_state
+from .schedule import learning_rate, phases
+from .state import CHECKPOINT, OPTIONS, SAMPLES, STATE, TrainingError, load_state, save_state
 from .steps import apply_editor, discriminator_step, generator_step
 
 SAMPLE_ROWS, VALIDATION_PICTURES = 8, 24
@@ -70,7 +71,14 @@ def train(
 ) -> TrainResult:
     """Trains as the options say and leaves checkpoint, state, log and samples in `folder`.
 
-    `geometry` is part of a motion generator, and tells every run which landmarks mirror which.
+    Under torchrun the processes share each batch. SIGTERM saves and ends the run, so call it in the main thread.
+
+    Args:
+        geometry: part of a motion generator; tells every run which landmarks mirror which.
+        device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1".
+        resume: go on with the run in the folder, exactly as if it had not been interrupted (bit for bit on a CPU).
+        max_minutes: then save and stop, with `end` "out of time".
+        quiet: no progress bar.
 
     Raises:
         RetargetError: the dataset, the folder or the state to resume does not fit.
@@ -111,7 +119,7 @@ class Run:
     perceptual: PerceptualFeatures | None
     generator_optimiser: Adam
     critic_optimiser: Adam
-    log: _Log
+    log: Log
     validation: Batch
     step: int = 0
     saved_at: float = field(default_factory=time.monotonic)
@@ -158,7 +166,7 @@ class Run:
             perceptual,
             Adam([p for p in editor.parameters() if p.requires_grad], **adam),  # type: ignore[arg-type]
             Adam(critics.parameters(), **adam),  # type: ignore[arg-type]
-            _Log(folder, is_on=group.is_first),
+            Log(folder, is_on=group.is_first),
             source.validation(VALIDATION_PICTURES).to(device),
         )
 
@@ -184,7 +192,7 @@ class Run:
     @property
     def length(self) -> int:
         """Generator steps in all."""
-        return sum(_phases(self.options, len(self.source.rows)))
+        return sum(phases(self.options, len(self.source.rows)))
 
     def batches(self) -> BatchStream:
         critic_steps = self.options.schedule.critic_steps
@@ -279,8 +287,7 @@ class Run:
             raise RetargetError(f"{self.folder}: holds a run already; go on with --resume, or name another folder")
         if self.group.is_first:
             self.folder.mkdir(parents=True, exist_ok=True)
-            text = yaml.safe_dump(self.options.model_dump(), sort_keys=False)
-            (self.folder / OPTIONS).write_text(text, encoding="utf-8")
+            (self.folder / OPTIONS).write_text(as_yaml(self.options), encoding="utf-8")
 
     # Their details -------------------------------------------------------------------------------------
 
@@ -360,31 +367,6 @@ def build_editor(options: TrainOptions, geometry: GeometryModel) -> Editor:
     return Editor(generator, action_units=options.au_names, condition=options.condition)
 
 
-def save_editor(path: Path, editor: Editor, **details: Any) -> None:
-    """`save_checkpoint` of an editor's generator with its action units and condition."""
-    save_checkpoint(
-        path, editor.generator, action_units=editor.action_units, condition=editor.condition, **details
-    )
-
-
-def learning_rate(options: TrainOptions, step: int, rows: int) -> float:
-    """Constant, then linear to its last (section 4.1)."""
-    steady, falling = _phases(options, rows)
-    schedule = options.schedule
-    share = min(1.0, max(0.0, (step - steady) / falling)) if falling else 0.0
-    return schedule.learning_rate + share * (schedule.final_learning_rate - schedule.learning_rate)
-
-
-def _phases(options: TrainOptions, rows: int) -> tuple[int, int]:
-    """Generator steps at the first rate, and while it falls."""
-    schedule = options.schedule
-    epoch = rows / (options.data.batch * schedule.critic_steps)
-    steady = schedule.steps if schedule.steps is not None else max(1, round(schedule.epochs * epoch))
-    if schedule.decay_steps is not None:
-        return steady, schedule.decay_steps
-    return steady, 0 if schedule.steps is not None else round(schedule.decay_epochs * epoch)
-
-
 def _fitting_crop(options: TrainOptions, dataset: Dataset) -> CropSpec:
     theirs = dataset.crop
     return CropSpec(options.generator.crop_px, theirs.eye_distance_fraction, theirs.eyes_y_fraction)
@@ -417,37 +399,3 @@ def _until(max_minutes: float) -> Iterator[Callable[[], End | None]]:
         yield lambda: "terminated" if told else "out of time" if time.monotonic() > deadline else None
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-class _Log:
-    """Scalars as JSON lines, and for TensorBoard where that is installed."""
-
-    def __init__(self, folder: Path, *, is_on: bool) -> None:
-        self._folder, self._is_on = folder, is_on
-        self._board: Any = None
-        self.headline = ""
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        if not self._is_on or not values:
-            return
-        with (self._folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
-        if "total" in values:
-            self.headline = f"loss {values['total']:.3g}"
-        for name, value in values.items():
-            if board := self._opened():
-                board.add_scalar(name, value, step)
-
-    def picture(self, step: int, picture: Any) -> None:
-        if board := self._opened():
-            board.add_image("samples", picture, step, dataformats="HWC")
-
-    def _opened(self) -> Any:
-        if self._board is None and self._is_on:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-
-                self._board = SummaryWriter(str(self._folder))
-            except ImportError:
-                self._board = False
-        return self._board

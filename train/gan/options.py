@@ -1,34 +1,29 @@
-"""What a training run can be asked for: checked, with every default, and the recipes by name.
-
-A recipe is a set of options in `recipes.yaml`; a config file of one's own may start from one with `base: NAME`.
-"""
+"""What a training run can be asked for: checked, with every default."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from retarget.model import action_units
 from retarget.model.editor import Condition
-from retarget.model.errors import RetargetError
 from retarget.model.ganimation import GanimationConfig
 from retarget.model.generator import GeneratorConfig
-
-
-class ConfigError(RetargetError, ValueError):
-    """A training config that cannot be used."""
+from retarget.pipeline.files import as_number
 
 
 class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number_as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        """`1e3` and `012` are text in YAML, and a thousand and twelve where a number is wanted."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        return as_number(value) if kind in (int, float, int | None) else value
 
 
 class GeneratorOptions(_Options):
@@ -183,109 +178,3 @@ class TrainOptions(_Options):
             exclude={"run": True, "schedule": {"epochs", "decay_epochs", "steps", "decay_steps"}}
         )
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def recipes() -> dict[str, dict[str, Any]]:
-    """The recipes by name, as they stand in the package's file."""
-    text = resources.files(__package__).joinpath("recipes.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, dict[str, Any]] = yaml.safe_load(text)
-    return loaded
-
-
-def load_options(config: str, changes: Sequence[str] = ()) -> TrainOptions:
-    """Options of a recipe's name or a YAML file, with `key=value` changes such as "generator.width=16".
-
-    Raises:
-        ConfigError: no such recipe or file, or what it says cannot be used; names the nearest key.
-    """
-    values = _values(config)
-    for change in changes:
-        key, equals, text = change.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {change!r} is not KEY=VALUE, such as generator.width=16")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {change!r}: {text!r} is no YAML value; quote it") from error
-        values = _merged(values, _nested(key.strip().split("."), value))
-    return _checked(config, values)
-
-
-def _values(config: str, *, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    known = recipes()
-    path = Path(config)
-    if config in known:
-        values = dict(known[config])
-    elif path.suffix in (".yaml", ".yml"):
-        values = _read(path)
-    else:
-        close = difflib.get_close_matches(config, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"recipes are {', '.join(known)}"
-        raise ConfigError(f"{config!r} is neither a recipe nor a .yaml file; {hint}")
-    base = values.pop("base", None)
-    if base is None:
-        return values
-    if base in seen:
-        raise ConfigError(f"{config}: its base {base} leads back to itself; name another")
-    return _merged(_values(str(base), seen=(*seen, config)), values)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; name an existing config") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is no YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: holds no options; write them as key: value")
-    return values
-
-
-def _merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    out = dict(values)
-    for key, value in over.items():
-        mine = out.get(key)
-        out[key] = _merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return out
-
-
-def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
-    for key in reversed(keys):
-        value = {key: value}
-    return dict(value)
-
-
-def _checked(config: str, values: Mapping[str, Any]) -> TrainOptions:
-    try:
-        options = TrainOptions.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            raise ConfigError(f"{config}: unknown option {key}; {_nearest(key)}") from error
-        raise ConfigError(f"{config}: {key} is {problem['input']!r}; {problem['msg'].lower()}") from error
-    if options.critic is None and options.region_critic is None:
-        raise ConfigError(f"{config}: there is no critic; set critic or region_critic")
-    try:
-        options.generator.config(len(options.au_names))
-    except ValueError as error:
-        raise ConfigError(f"{config}: {error}") from error
-    return options
-
-
-def _nearest(key: str) -> str:
-    keys = _keys(TrainOptions)
-    # A key in the wrong group is as likely as a misspelt one.
-    homeless = [known for known in keys if known.split(".")[-1] == key.split(".")[-1]]
-    close = homeless or difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else "`retarget-train run CONFIG --print` lists all"
-
-
-def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    out: list[str] = []
-    for name, field in model.model_fields.items():
-        kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        out += _keys(inner, f"{prefix}{name}.") if inner else [f"{prefix}{name}"]
-    return out

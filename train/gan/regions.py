@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from retarget.model.geometry import LEFT_EYE, MOUTH, RIGHT_EYE
+from retarget.model.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
 
 MOUTH_SIDE, EYE_SIDE = 0.36, 0.20
 """Side of the square around each, as a fraction of the crop: lips with chin and lines; an eye with its lids."""

@@ -1,4 +1,4 @@
-"""What measures a face in a crop, as calibration and evaluation see it: `prepare.CropMeter`, or a test's own."""
+"""What measures a face in a crop, as fits and evaluation see it: `crop_meter.CropMeter`, or a test's own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ class Measured(Protocol):
     """A face as the tracker sees it in a crop."""
 
     @property
-    def action_units(self) -> NDArray[np.float32]: ...
+    def action_units(self) -> NDArray[np.float32]:
+        """(46,) absolute, in [0, 1]."""
+
     @property
-    def landmarks(self) -> NDArray[np.float32]: ...
+    def landmarks(self) -> NDArray[np.float32]:
+        """(478, 3) crop pixels."""
 
 
 class Meter(Protocol):

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
 from retarget.train.commands.entry import main
@@ -136,7 +136,7 @@ def test_a_response_needs_more_faces_than_that(
 
 def test_options_are_shown_with_their_values(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "paper", "--set", "generator.width=7", "--print"]) == 0
-    shown = yaml.safe_load(capsys.readouterr().out)
+    shown = YAML(typ="safe").load(capsys.readouterr().out)
     assert (shown["generator"]["width"], shown["losses"]["condition"]) == (7, 150)
 
 
@@ -181,3 +181,21 @@ def test_mistakes_get_one_line(
     assert error.count("\n") == 1
     assert error.startswith("retarget-train: ")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], *([name, "--help"] for name in ("prepare", "run", "evaluate")), []]
+)
+def test_help_and_usage_load_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from retarget.train.commands.entry import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "except SystemExit as end:\n"
+        "    status = end.code\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'av', 'mediapipe', 'pydantic', 'kornia'} & set(sys.modules)\n"
+        "print(status, heavy, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.splitlines()[-1] == f"{0 if arguments else 2} set()"

@@ -14,7 +14,6 @@ import pytest
 from retarget.model import action_units
 from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
 from retarget.train.data import Dataset
-from retarget.train.evaluation.bench import EvaluationError
 from retarget.train.evaluation.edits import (
     LIST_FILE,
     EditFolder,
@@ -25,8 +24,8 @@ from retarget.train.evaluation.edits import (
     read_list,
     target_file,
 )
+from retarget.train.evaluation.errors import EvaluationError, ReportWriteError
 from retarget.train.evaluation.methods import Method, nothing
-from retarget.train.evaluation.report import ReportWriteError
 from retarget.train.evaluation.trials import Trial
 
 

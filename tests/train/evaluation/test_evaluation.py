@@ -5,324 +5,29 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from retarget.model import action_units
-from retarget.model.checkpoint import default_checkpoint_path, save_checkpoint
-from retarget.model.crop_spec import CropSpec
-from retarget.model.ganimation import GanimationConfig, GanimationGenerator
+from retarget.model.checkpoint import default_checkpoint_path
 from retarget.train.data import Dataset, open_dataset, person_marks
 from retarget.train.evaluation import evaluation as evaluation_module
-from retarget.train.evaluation.bench import Bench, EvaluateOptions, EvaluationError, Tools
+from retarget.train.evaluation.bench import Bench
 from retarget.train.evaluation.edits import KeptEdit, read_list, target_file
-from retarget.train.evaluation.evaluation import choose, evaluate
+from retarget.train.evaluation.errors import EvaluationError, ReportWriteError
+from retarget.train.evaluation.evaluation import evaluate
 from retarget.train.evaluation.film import FilmMeter, FilmOutcome, FilmPair, film_pairs
-from retarget.train.evaluation.methods import nothing
-from retarget.train.evaluation.report import JSON_FILE, TABLES_FILE, ReportWriteError
+from retarget.train.evaluation.options import EvaluateOptions
+from retarget.train.evaluation.report import JSON_FILE, TABLES_FILE
 from retarget.train.evaluation.scores import FilmScores
 from retarget.train.metrics import Response
 from retarget.train.prepare import PrepareOptions, prepare_dataset
 
-C, SIZE = action_units.COUNT, 64
-QUICK = EvaluateOptions(faces=3, targets=2, pairs=2, sweep_faces=0, strips=1, worst=1, batch=3)
-
-
-@dataclass(frozen=True)
-class Seen:
-    action_units: np.ndarray
-    landmarks: np.ndarray
-
-
-class PatchMeter:
-    """A face's action units from the picture: AU12 is the green of the crop's middle, AU26 that of its chin."""
-
-    def __init__(self, *, blind: bool = False) -> None:
-        self.blind = blind
-
-    def measure(self, crop: np.ndarray, near: np.ndarray) -> Seen | None:
-        if self.blind:
-            return None
-        size = len(crop)
-        units = np.zeros(C, np.float32)
-        units[list(action_units.resolve("AU12"))] = (
-            crop[size // 3 : size // 2, size // 3 : size // 2, 1].mean() / 255
-        )
-        units[list(action_units.resolve("AU26"))] = (
-            crop[size // 2 : -size // 4, size // 3 : size // 2, 1].mean() / 255
-        )
-        return Seen(units, np.asarray(near, np.float32))
-
-
-class Raw(nn.Module):
-    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
-        return [torch.cat([image, torch.ones_like(image[:, :1])], 1)]
-
-
-TOOLS = Tools(
-    PatchMeter(), perceptual=Raw(), missing={"ACD": "not measured: install x", "IS": "not measured: no weights"}
-)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def dataset(tmp_path: Path, place_face: Callable[..., Any]) -> Dataset:
-    """Eight faces of four people, two frames of a clip each; the last person is the training split."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "planted"
-    (folder / "crops").mkdir(parents=True)
-    n = 8
-    files = tuple(f"crops/{i}.png" for i in range(n))
-    for i, file in enumerate(files):
-        picture = rng.integers(0, 90, (SIZE, SIZE, 3), np.uint8)
-        picture[..., 1] = np.clip(picture[..., 1] + 160 * (i % 2), 0, 255)
-        cv2.imwrite(str(folder / file), picture)
-    person, zeros = np.arange(n) // 2, np.zeros(n, np.float32)
-    units = np.zeros((n, C), np.float32)
-    units[:, list(action_units.resolve("AU12"))] = (np.arange(n) % 2)[:, None]
-    return Dataset(
-        folder=folder,
-        crop=CropSpec(size_px=SIZE),
-        au_source="test",
-        files=files,
-        identities=("ann", "bob", "cec", "dan"),
-        identity=person,
-        clips=("a", "b", "c", "d"),
-        clip=person,
-        frame=np.arange(n) % 2,
-        seconds=np.arange(n) / 25,
-        is_eval=person < 3,
-        action_units=units,
-        known=np.ones(C, bool),
-        angles=np.zeros((n, 3), np.float32),
-        residual=zeros,
-        face_px=zeros + 200,
-        sharpness=zeros,
-        flags={"blurred": np.zeros(n, bool)},
-        landmarks=np.repeat(place_face((32, 26), 22)[None].astype(np.float32), n, 0),
-    )
-
-
-def _smile(canonical: Any) -> Any:
-    out = np.zeros_like(canonical)
-    out[[61, 291, 146, 375, 185, 409], 1] = -0.1
-    return out
-
-
-@pytest.fixture
-def saved(tmp_path: Path, make_checkpoint: Callable[..., Any]) -> Callable[..., Path]:
-    """`saved(name, width, provenance)` writes a checkpoint whose geometry smiles."""
-
-    def make(name: str = "net", *, width: int = 2, provenance: dict[str, Any] | None = None) -> Path:
-        checkpoint = make_checkpoint({"AU12": _smile}, width=width)
-        path = tmp_path / f"{name}.safetensors"
-        generator = checkpoint.build_editor().generator
-        save_checkpoint(
-            path, generator, crop=CropSpec(size_px=SIZE), au_source="test", provenance=provenance or {}
-        )
-        return path
-
-    return make
-
-
-@pytest.fixture
-def gan(tmp_path: Path) -> Path:
-    """An untrained network of half the size with OpenFace's action units, absolute."""
-    torch.manual_seed(0)
-    names = action_units.OPENFACE_NAMES
-    generator = GanimationGenerator(
-        GanimationConfig(width=2, residual_blocks=0, au_count=len(names), crop_px=SIZE // 2)
-    )
-    path = tmp_path / "gan.safetensors"
-    save_checkpoint(
-        path,
-        generator,
-        crop=CropSpec(size_px=SIZE // 2),
-        au_source="test",
-        action_units=names,
-        condition="absolute",
-        provenance={"data": {"people": person_marks(["dan"])}},
-    )
-    return path
-
-
-def test_everything_is_written_and_side_by_side(
-    dataset: Dataset, saved: Callable[..., Path], gan: Path, tmp_path: Path
-) -> None:
-    output = tmp_path / "report"
-    options = dataclasses.replace(QUICK, sweep_faces=1)
-    found = evaluate({"net": saved(), "gan": gan}, dataset, output, options, tools=TOOLS)
-    assert [m.label for m in found.methods] == ["do nothing", "geometry warp alone", "net", "gan"]
-    assert (found.faces, found.identities, found.split) == (3, 3, "eval")
-    data = json.loads((output / JSON_FILE).read_text())
-    assert [m["label"] for m in data["methods"]] == [m.label for m in found.methods]
-    assert data["missing"]["ACD"] == "not measured: install x"
-    assert len(data["edits"]) == found.methods[0].unpaired.edits == 6
-    assert {row["source"] for row in data["edits"]} <= set(dataset.files[:6])  # dan's rows are for training
-    text = (output / TABLES_FILE).read_text()
-    assert "| real images | not measured: no weights |" in text
-    for name in ("unpaired", "pairs", "interpolation-net", "worst-gan", "sweep-1-geometry-warp-alone"):
-        assert f"]({name}.png)" in text
-        assert cv2.imread(str(output / f"{name}.png")) is not None
-    assert not list(output.glob(".*"))
-
-
-def test_doing_nothing_is_the_yardstick(dataset: Dataset, saved: Callable[..., Path], tmp_path: Path) -> None:
-    found = evaluate({"net": saved()}, dataset, tmp_path / "report", QUICK, tools=TOOLS)
-    still = found.method("do nothing")
-    assert still.unpaired.ed_ratio == pytest.approx(1)
-    assert still.unpaired.response.slope == 0
-    assert still.zero.is_exact
-    assert still.cost is None
-    assert still.sweep is None
-    assert still.paired is not None
-    assert still.paired.mouth.perceptual == 1
-
-
-def test_a_motion_checkpoints_zero_edit_is_exact_and_a_painters_is_not(
-    dataset: Dataset, saved: Callable[..., Path], gan: Path, tmp_path: Path
-) -> None:
-    found = evaluate({"net": saved(), "gan": gan}, dataset, tmp_path / "report", QUICK, tools=TOOLS)
-    assert found.method("net").zero.is_exact
-    assert not found.method("gan").zero.is_exact
-    assert found.method("gan").zero.l1 > 0.01
-    assert found.method("net").cost is not None
-    assert (found.method("gan").crop_px, found.method("gan").condition, found.method("gan").action_units) == (
-        SIZE // 2,
-        "absolute",
-        17,
-    )
-
-
-def test_the_seed_decides_everything(dataset: Dataset, saved: Callable[..., Path], tmp_path: Path) -> None:
-    path = saved()
-    first, again = (
-        evaluate({"net": path}, dataset, tmp_path / str(i), QUICK, tools=TOOLS).as_json()["methods"]
-        for i in range(2)
-    )
-    for method in (*first, *again):
-        del method["cost"]
-    assert first == again
-
-
-def test_people_a_checkpoint_was_trained_on_are_refused(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
-) -> None:
-    path = saved(provenance={"data": {"people": person_marks(["bob", "cec", "eve"])}})
-    with pytest.raises(
-        EvaluationError, match=r"net\.safetensors: was trained on bob and 1 more of this evaluation"
-    ):
-        evaluate({"net": path}, dataset, tmp_path / "report", QUICK, tools=TOOLS)
-    assert not (tmp_path / "report").exists()
-
-
-def test_the_train_split_is_used_only_by_name_and_says_so(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
-) -> None:
-    path = saved(provenance={"data": {"people": person_marks(["dan"])}})
-    options = dataclasses.replace(QUICK, split="train")
-    found = evaluate({"net": path}, dataset, tmp_path / "report", options, tools=TOOLS)
-    assert any("TRAIN split" in note for note in found.notes)
-    assert {row["source"] for row in found.edits} <= set(dataset.files[6:])
-
-
-def test_a_checkpoint_that_names_no_people_is_noted(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
-) -> None:
-    found = evaluate({"net": saved()}, dataset, tmp_path / "report", QUICK, tools=TOOLS)
-    assert any("net.safetensors does not say which people" in note for note in found.notes)
-
-
-def test_a_dataset_without_the_split_is_refused(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
-) -> None:
-    path = saved()
-    trained = dataset.subset(~dataset.is_eval)
-    with pytest.raises(EvaluationError, match=r"planted: the dataset has no eval split; prepare it with"):
-        evaluate({"net": path}, trained, tmp_path / "report", QUICK, tools=TOOLS)
-    flagged = dataclasses.replace(dataset, flags={"blurred": np.ones(len(dataset), bool)})
-    with pytest.raises(EvaluationError, match=r"every row of the eval split is flagged; look at sheet\.png"):
-        evaluate({"net": path}, flagged, tmp_path / "report", QUICK, tools=TOOLS)
-
-
-def test_where_nothing_can_be_measured_it_says_so(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
-) -> None:
-    with pytest.raises(EvaluationError, match=r"no face is seen in any of 6 crops; look at sheet\.png"):
-        evaluate({"net": saved()}, dataset, tmp_path / "a", QUICK, tools=Tools(PatchMeter(blind=True)))
-    calm = dataclasses.replace(QUICK, min_request=9.0)
-    with pytest.raises(EvaluationError, match="differ by 9 in expression; evaluate on more faces"):
-        evaluate({"net": saved()}, dataset, tmp_path / "b", calm, tools=TOOLS)
-
-
-def test_an_output_in_the_way_is_refused(dataset: Dataset, saved: Callable[..., Path], tmp_path: Path) -> None:
-    path, output = saved(), tmp_path / "report"
-    evaluate({"net": path}, dataset, output, QUICK, tools=TOOLS)
-    with pytest.raises(
-        EvaluationError, match="report: holds an evaluation already; name another folder or use --o"
-    ):
-        evaluate({"net": path}, dataset, output, QUICK, tools=TOOLS)
-    evaluate({"net": path}, dataset, output, dataclasses.replace(QUICK, overwrite=True), tools=TOOLS)
-    with pytest.raises(EvaluationError, match="planted: is not empty"):
-        evaluate({"net": path}, dataset, dataset.folder, QUICK, tools=TOOLS)
-    with pytest.raises(EvaluationError, match=r"net\.safetensors: is a file; name a folder"):
-        evaluate({"net": path}, dataset, path, QUICK, tools=TOOLS)
-    with pytest.raises(
-        ReportWriteError, match=r"the report cannot be written \(Not a directory\); check"
-    ) as raised:
-        evaluate({"net": path}, dataset, path / "below", QUICK, tools=TOOLS)
-    assert raised.value.exit_code == 1
-
-
-def test_clips_and_devices_are_checked_before_any_work(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
-) -> None:
-    path = saved()
-    for clips, message in (
-        ((tmp_path / "no.mp4",), r"no\.mp4: no such clip; check the path"),
-        ((path,), "films need two clips or more"),
-    ):
-        with pytest.raises(EvaluationError, match=message):
-            evaluate(
-                {"net": path}, dataset, tmp_path / "report", dataclasses.replace(QUICK, clips=clips), tools=TOOLS
-            )
-    with pytest.raises(EvaluationError, match="device 'abacus' cannot be used here"):
-        evaluate(
-            {"net": path}, dataset, tmp_path / "report", dataclasses.replace(QUICK, device="abacus"), tools=TOOLS
-        )
-
-
-def test_labels_of_the_yardsticks_are_taken(dataset: Dataset, saved: Callable[..., Path], tmp_path: Path) -> None:
-    for label in ("do nothing", "geometry warp alone", ""):
-        with pytest.raises(
-            EvaluationError, match=f"a checkpoint cannot be called '{label}'; give it another label"
-        ):
-            evaluate({label: saved()}, dataset, tmp_path / "report", QUICK, tools=TOOLS)
-
-
-def test_unseen_faces_are_passed_over_and_counted(dataset: Dataset) -> None:
-    class Picky(PatchMeter):
-        def measure(self, crop: np.ndarray, near: np.ndarray) -> Seen | None:
-            seen = super().measure(crop, near)
-            return None if np.array_equal(crop, dataset.image(0)) else seen
-
-    bench = Bench(dataset, [nothing(SIZE)], Tools(Picky()), QUICK)
-    cast = choose(bench, np.arange(6))
-    assert 0 not in cast.sources
-    assert all(0 not in (trial.source, trial.target) for trial in (*cast.trials, *cast.pairs))
-    assert cast.notes == ("1 crops in which the tracker sees no face were passed over",)
-    assert {frozenset((t.source, t.target)) for t in cast.pairs} <= {frozenset((2, 3)), frozenset((4, 5))}
+SIZE = 64
 
 
 def _smile_csv(path: Path, smile: float) -> None:
@@ -343,12 +48,75 @@ def _measure(edits: Path, folder: Path) -> tuple[KeptEdit, ...]:
     return kept
 
 
-def test_kept_edits_are_the_ones_that_are_measured(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+def test_everything_is_written_and_side_by_side(
+    dataset: Dataset, saved: Callable[..., Path], gan: Path, tmp_path: Path, quick: Any, tools: Any
 ) -> None:
     output = tmp_path / "report"
-    options = dataclasses.replace(QUICK, keep_edits=True)
-    found = evaluate({"net": saved()}, dataset, output, options, tools=TOOLS)
+    options = dataclasses.replace(quick, sweep_faces=1)
+    found = evaluate({"net": saved(), "gan": gan}, dataset, output, options, tools=tools)
+    assert [m.label for m in found.methods] == ["do nothing", "geometry warp alone", "net", "gan"]
+    assert (found.faces, found.identities, found.split) == (3, 3, "eval")
+    data = json.loads((output / JSON_FILE).read_text())
+    assert [m["label"] for m in data["methods"]] == [m.label for m in found.methods]
+    assert data["missing"]["ACD"] == "not measured: install x"
+    assert len(data["edits"]) == found.methods[0].unpaired.edits == 6
+    assert {row["source"] for row in data["edits"]} <= set(dataset.files[:6])  # dan's rows are for training
+    text = (output / TABLES_FILE).read_text()
+    assert "| real images | not measured: no weights |" in text
+    for name in ("unpaired", "pairs", "interpolation-net", "worst-gan", "sweep-1-geometry-warp-alone"):
+        assert f"]({name}.png)" in text
+        assert cv2.imread(str(output / f"{name}.png")) is not None
+    assert not list(output.glob(".*"))
+
+
+def test_doing_nothing_is_the_yardstick(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, quick: Any, tools: Any
+) -> None:
+    found = evaluate({"net": saved()}, dataset, tmp_path / "report", quick, tools=tools)
+    still = found.method("do nothing")
+    assert still.unpaired.ed_ratio == pytest.approx(1)
+    assert still.unpaired.response.slope == 0
+    assert still.zero.is_exact
+    assert still.cost is None
+    assert still.sweep is None
+    assert still.paired is not None
+    assert still.paired.mouth.perceptual == 1
+
+
+def test_a_motion_checkpoints_zero_edit_is_exact_and_a_painters_is_not(
+    dataset: Dataset, saved: Callable[..., Path], gan: Path, tmp_path: Path, quick: Any, tools: Any
+) -> None:
+    found = evaluate({"net": saved(), "gan": gan}, dataset, tmp_path / "report", quick, tools=tools)
+    assert found.method("net").zero.is_exact
+    assert not found.method("gan").zero.is_exact
+    assert found.method("gan").zero.l1 > 0.01
+    assert found.method("net").cost is not None
+    assert (found.method("gan").crop_px, found.method("gan").condition, found.method("gan").action_units) == (
+        SIZE // 2,
+        "absolute",
+        17,
+    )
+
+
+def test_the_seed_decides_everything(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, quick: Any, tools: Any
+) -> None:
+    path = saved()
+    first, again = (
+        evaluate({"net": path}, dataset, tmp_path / str(i), quick, tools=tools).as_json()["methods"]
+        for i in range(2)
+    )
+    for method in (*first, *again):
+        del method["cost"]
+    assert first == again
+
+
+def test_kept_edits_are_the_ones_that_are_measured(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, quick: Any, tools: Any
+) -> None:
+    output = tmp_path / "report"
+    options = dataclasses.replace(quick, keep_edits=True)
+    found = evaluate({"net": saved()}, dataset, output, options, tools=tools)
     kept = read_list(output / "edits/list.csv")
     assert len(kept) == 6 * 3
     for edit in kept:
@@ -364,16 +132,16 @@ def test_kept_edits_are_the_ones_that_are_measured(
 
 @pytest.mark.parametrize("apart", [False, True], ids=["among the pictures", "in a folder apart"])
 def test_openfaces_distance_is_measured_of_kept_edits(
-    apart: bool, dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+    apart: bool, dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, quick: Any, tools: Any
 ) -> None:
     path, output = saved(), tmp_path / "report"
-    evaluate({"net": path}, dataset, output, dataclasses.replace(QUICK, keep_edits=True), tools=TOOLS)
+    evaluate({"net": path}, dataset, output, dataclasses.replace(quick, keep_edits=True), tools=tools)
     folder = tmp_path / "openface" if apart else output / "edits"
     kept = _measure(output / "edits", folder)
     lost = next(edit for edit in kept if edit.method == "net")
     (folder / lost.file).with_suffix(".csv").unlink()
-    again = dataclasses.replace(QUICK, openface=folder, overwrite=True)
-    found = evaluate({"net": path}, dataset, output, again, tools=TOOLS)
+    again = dataclasses.replace(quick, openface=folder, overwrite=True)
+    found = evaluate({"net": path}, dataset, output, again, tools=tools)
     for label, ed in (("do nothing", 1.0), ("geometry warp alone", 0.8), ("net", 0.3)):
         scores = found.method(label).openface
         assert scores is not None
@@ -390,58 +158,63 @@ def test_openfaces_distance_is_measured_of_kept_edits(
 
 
 def test_openfaces_files_of_other_edits_are_refused(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, quick: Any, tools: Any
 ) -> None:
     path, output = saved(), tmp_path / "report"
-    keep = dataclasses.replace(QUICK, keep_edits=True)
-    evaluate({"net": path}, dataset, output, keep, tools=TOOLS)
+    keep = dataclasses.replace(quick, keep_edits=True)
+    evaluate({"net": path}, dataset, output, keep, tools=tools)
     edits = output / "edits"
     _measure(edits, edits)
-    again = dataclasses.replace(QUICK, openface=edits, overwrite=True)
+    again = dataclasses.replace(quick, openface=edits, overwrite=True)
     before = (output / JSON_FILE).read_bytes()
     with pytest.raises(
         EvaluationError, match=r"list\.csv: lists 6 edits a method, this evaluation makes 3; evaluate"
     ):
-        evaluate({"net": path}, dataset, output, dataclasses.replace(again, targets=1), tools=TOOLS)
+        evaluate({"net": path}, dataset, output, dataclasses.replace(again, targets=1), tools=tools)
     with pytest.raises(
         EvaluationError, match=r"list\.csv: lists other edits than this evaluation makes, first tri"
     ):
-        evaluate({"net": path}, dataset, output, dataclasses.replace(again, seed=1), tools=TOOLS)
+        evaluate({"net": path}, dataset, output, dataclasses.replace(again, seed=1), tools=tools)
     saved(provenance={"data": {"people": person_marks(["dan"])}})  # another file of the same name
     with pytest.raises(
         EvaluationError, match=r"its edits of '.*' are another checkpoint's; keep the edits and meas"
     ):
-        evaluate({"net": path}, dataset, output, again, tools=TOOLS)
+        evaluate({"net": path}, dataset, output, again, tools=tools)
     with pytest.raises(
         EvaluationError, match="edits: holds the edits of another evaluation; remove it, or name an"
     ):
-        evaluate({"net": path}, dataset, output, dataclasses.replace(keep, overwrite=True), tools=TOOLS)
+        evaluate({"net": path}, dataset, output, dataclasses.replace(keep, overwrite=True), tools=tools)
     assert (output / JSON_FILE).read_bytes() == before
 
 
 def test_openfaces_folder_is_looked_at_before_any_work(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, quick: Any, tools: Any
 ) -> None:
-    options = dataclasses.replace(QUICK, openface=tmp_path / "gone")
+    options = dataclasses.replace(quick, openface=tmp_path / "gone")
     with pytest.raises(
         EvaluationError, match="gone: no such folder; give the one OpenFace wrote its CSV files to"
     ):
-        evaluate({"net": saved()}, dataset, tmp_path / "report", options, tools=TOOLS)
+        evaluate({"net": saved()}, dataset, tmp_path / "report", options, tools=tools)
     assert not (tmp_path / "report").exists()
 
 
 def test_films_that_break_off_leave_the_tables(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset,
+    saved: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: Any,
+    tools: Any,
 ) -> None:
     path, output = saved(), tmp_path / "report"
-    options = dataclasses.replace(QUICK, clips=(path, path))
+    options = dataclasses.replace(quick, clips=(path, path))
 
     def break_off(bench: Bench) -> dict[str, FilmScores]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(evaluation_module, "_films", break_off)
     with pytest.raises(KeyboardInterrupt):
-        evaluate({"net": path}, dataset, output, options, tools=TOOLS)
+        evaluate({"net": path}, dataset, output, options, tools=tools)
     data = json.loads((output / JSON_FILE).read_text())
     assert data["missing"]["films"] == "not measured: it ended before the films did"
     assert len(data["edits"]) == 6
@@ -449,14 +222,19 @@ def test_films_that_break_off_leave_the_tables(
 
     film = FilmScores(1, 9, 0.5, Response(0.6, 0.7, 9), 1.1, 1.2, 1.0)
     monkeypatch.setattr(evaluation_module, "_films", lambda _: {"net": film})
-    found = evaluate({"net": path}, dataset, output, dataclasses.replace(options, overwrite=True), tools=TOOLS)
+    found = evaluate({"net": path}, dataset, output, dataclasses.replace(options, overwrite=True), tools=tools)
     assert found.method("net").film == film
     assert "films" not in json.loads((output / JSON_FILE).read_text())["missing"]
     assert "| films: slope | - | - | 0.600 |" in (output / TABLES_FILE).read_text()
 
 
 def test_films_are_cut_to_a_number_and_doing_nothing_is_one_of_the_filmed(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset,
+    saved: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: Any,
+    tools: Any,
 ) -> None:
     clips = tuple(tmp_path / f"{i}.mp4" for i in range(4))
     for clip in clips:
@@ -471,8 +249,8 @@ def test_films_are_cut_to_a_number_and_doing_nothing_is_one_of_the_filmed(
         )
 
     monkeypatch.setattr(FilmMeter, "_film", film)
-    options = dataclasses.replace(QUICK, clips=clips, films=3)
-    found = evaluate({"net": saved()}, dataset, tmp_path / "report", options, tools=TOOLS)
+    options = dataclasses.replace(quick, clips=clips, films=3)
+    found = evaluate({"net": saved()}, dataset, tmp_path / "report", options, tools=tools)
     assert filmed == 2 * film_pairs(clips[:3])  # the warp's and the network's
     net, nothing = (found.method(label).film for label in ("net", "do nothing"))
     assert net is not None
@@ -488,14 +266,19 @@ def test_films_are_cut_to_a_number_and_doing_nothing_is_one_of_the_filmed(
 
 
 def test_pictures_that_break_off_leave_the_tables(
-    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset,
+    saved: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: Any,
+    tools: Any,
 ) -> None:
     def break_off(*_: Any) -> Any:
         raise ReportWriteError("unpaired.png: the report cannot be written (No space left on device)")
 
     monkeypatch.setattr(evaluation_module, "write_unpaired", break_off)
     with pytest.raises(ReportWriteError, match="No space left"):
-        evaluate({"net": saved()}, dataset, tmp_path / "report", QUICK, tools=TOOLS)
+        evaluate({"net": saved()}, dataset, tmp_path / "report", quick, tools=tools)
     assert len(json.loads((tmp_path / "report" / JSON_FILE).read_text())["methods"]) == 3
     assert "## Pictures" not in (tmp_path / "report" / TABLES_FILE).read_text()
 

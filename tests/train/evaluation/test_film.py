@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -15,6 +15,7 @@ import pytest
 from retarget.model import action_units
 from retarget.model.checkpoint import default_checkpoint_path
 from retarget.pipeline.errors import NoFaceError
+from retarget.pipeline.report import FaceReport, Report
 from retarget.train.evaluation import film
 from retarget.train.evaluation.film import (
     FilmMeter,
@@ -61,12 +62,19 @@ def test_nobody_drives_themselves() -> None:
     assert film_pairs([one, one, other]) == [FilmPair(one, other), FilmPair(other, one)]
 
 
+Curves = Mapping[str, tuple[float, ...]]
+
+
+def _reported(seconds: tuple[float, ...], *, v_rel: Curves, own: Curves, shot: int = 0) -> FaceReport:
+    return FaceReport(shot, 0, 200.0, seconds, (1.0,) * len(seconds), own, v_rel)
+
+
 def test_changes_are_of_the_same_moments_and_only_where_something_is_asked() -> None:
-    face = {
-        "seconds": [0.0, 0.04, 0.08, 0.12],
-        "v_rel": {"AU12L": [0.0, 0.5, 0.8, 0.8], "AU26": [0.0, 0.0, 0.6, 0.6]},
-        "own": {"AU12L": [0.1, 0.1, 0.1, 0.1], "AU26": [0.2, 0.2, 0.2, 0.2]},
-    }
+    face = _reported(
+        (0.0, 0.04, 0.08, 0.12),
+        v_rel={"AU12L": (0.0, 0.5, 0.8, 0.8), "AU26": (0.0, 0.0, 0.6, 0.6)},
+        own={"AU12L": (0.1, 0.1, 0.1, 0.1), "AU26": (0.2, 0.2, 0.2, 0.2)},
+    )
     # The output's tracker lost the last frame.
     seconds = np.array([0.0, 0.04, 0.08])
     result = _tracked(seconds, AU12L=np.array([0.1, 0.35, 0.5]), AU26=np.array([0.2, 0.2, 0.5]))
@@ -76,7 +84,7 @@ def test_changes_are_of_the_same_moments_and_only_where_something_is_asked() -> 
 
 
 def test_a_face_asked_for_nothing_gives_no_frames() -> None:
-    face: dict[str, object] = {"seconds": [0.0, 0.04], "v_rel": {}, "own": {}}
+    face = _reported((0.0, 0.04), v_rel={}, own={})
     requested, achieved = changes(face, _tracked(np.array([0.0, 0.04])), min_request=0.3)
     assert requested.shape == achieved.shape == (0, 0)
 
@@ -180,27 +188,27 @@ def test_clips_that_cannot_be_filmed_are_named_and_not_fatal(samples: Path, tmp_
 
 
 @pytest.fixture
-def filmed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def filmed(monkeypatch: pytest.MonkeyPatch) -> list[FaceReport]:
     """The faces that the main job reports, for a test to fill; every clip is tracked as 10 still frames."""
-    faces: list[dict[str, Any]] = []
-    monkeypatch.setattr(film, "retarget_video", lambda *_: SimpleNamespace(details={"faces": faces}))
+    faces: list[FaceReport] = []
+    monkeypatch.setattr(film, "retarget_video", lambda *_: Report(curves=tuple(faces)))
     monkeypatch.setattr(film, "track_first_face", lambda *_, **__: _tracked(np.arange(10) / 25))
     return faces
 
 
-def _asked(shot: int, smile: list[float]) -> dict[str, Any]:
-    seconds = [i / 25 for i in range(len(smile))]
-    return {"shot": shot, "seconds": seconds, "v_rel": {"AU12L": smile}, "own": {"AU12L": [0.0] * len(smile)}}
+def _asked(shot: int, smile: list[float]) -> FaceReport:
+    seconds = tuple(i / 25 for i in range(len(smile)))
+    return _reported(seconds, v_rel={"AU12L": tuple(smile)}, own={"AU12L": (0.0,) * len(smile)}, shot=shot)
 
 
-def test_a_film_whose_first_shot_has_no_face_is_left_out(filmed: list[dict[str, Any]]) -> None:
+def test_a_film_whose_first_shot_has_no_face_is_left_out(filmed: list[FaceReport]) -> None:
     filmed.append(_asked(1, [0.8] * 10))
     scores = FilmMeter([FilmPair(Path("a.mp4"), Path("b.mp4"))]).measure(Path("net.safetensors"))
     assert scores.skipped == ("a.mp4: no face in its first shot; use a clip that begins with one",)
     assert scores.films == 0
 
 
-def test_a_driver_that_asks_for_next_to_nothing_is_left_out(filmed: list[dict[str, Any]]) -> None:
+def test_a_driver_that_asks_for_next_to_nothing_is_left_out(filmed: list[FaceReport]) -> None:
     filmed.append(_asked(0, [0.8] * 4 + [0.2] * 6))
     pairs = [FilmPair(Path("a.mp4"), Path("calm/b.mp4"))]
     meter = FilmMeter(pairs, FilmOptions(min_request=0.3))
@@ -214,7 +222,7 @@ def test_a_driver_that_asks_for_next_to_nothing_is_left_out(filmed: list[dict[st
 
 
 def test_doing_nothing_is_judged_on_the_films_that_were_measured(
-    monkeypatch: pytest.MonkeyPatch, filmed: list[dict[str, Any]]
+    monkeypatch: pytest.MonkeyPatch, filmed: list[FaceReport]
 ) -> None:
     filmed.append(_asked(0, [0.8] * 10))
     shakes = {"a.mp4": 3.0, "b.mp4": 1.0, "film.mkv": 6.0}
@@ -238,7 +246,7 @@ def test_doing_nothing_is_judged_on_the_films_that_were_measured(
 
 
 def test_drivers_of_another_frame_rate_balance_the_sources(
-    monkeypatch: pytest.MonkeyPatch, filmed: list[dict[str, Any]]
+    monkeypatch: pytest.MonkeyPatch, filmed: list[FaceReport]
 ) -> None:
     filmed.append(_asked(0, [0.8] * 10))
     noise = np.random.default_rng(0).standard_normal((60, 468, 2))
@@ -249,9 +257,9 @@ def test_drivers_of_another_frame_rate_balance_the_sources(
         name = sources[-1].name if path.name == "film.mkv" else path.name  # the job leaves the source as it is
         return replace(_tracked(np.arange(60) / rates[name]), canonical=noise)
 
-    def job(source: Path, *_: Any) -> SimpleNamespace:
+    def job(source: Path, *_: Any) -> Report:
         sources.append(source)
-        return SimpleNamespace(details={"faces": filmed})
+        return Report(curves=tuple(filmed))
 
     monkeypatch.setattr(film, "track_first_face", track)
     monkeypatch.setattr(film, "retarget_video", job)

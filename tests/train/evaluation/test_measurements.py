@@ -19,7 +19,7 @@ from retarget.model.crop_spec import CropSpec
 from retarget.model.editor import Editor
 from retarget.model.generator import Generator, GeneratorConfig
 from retarget.train.data import Dataset
-from retarget.train.evaluation.bench import Bench, EvaluateOptions, Tools
+from retarget.train.evaluation.bench import Bench, Tools
 from retarget.train.evaluation.measurements import (
     Outcome,
     SweepTally,
@@ -32,8 +32,9 @@ from retarget.train.evaluation.measurements import (
     zero_scores,
 )
 from retarget.train.evaluation.methods import Method, Plate, nothing
-from retarget.train.evaluation.trials import SWEEP_UNITS, SWEEP_VALUES, Trial, both_sides
-from retarget.train.metrics import sharpness_ratio
+from retarget.train.evaluation.options import EvaluateOptions
+from retarget.train.evaluation.trials import SWEEP_UNITS, SWEEP_VALUES, Trial
+from retarget.train.metrics import both_sides, sharpness_ratio
 
 C, SIZE, SCALE = action_units.COUNT, 64, 100.0
 

@@ -18,7 +18,7 @@ from retarget.model.errors import CheckpointError
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
 from retarget.model.generator import Generator
 from retarget.train.evaluation.methods import NOTHING_LABEL, WARP_LABEL, Method, Plate, methods_of, nothing
-from retarget.train.evaluation.trials import both_sides
+from retarget.train.metrics import both_sides
 
 CPU = torch.device("cpu")
 Make = Callable[..., Checkpoint]

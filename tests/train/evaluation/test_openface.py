@@ -11,8 +11,8 @@ import pytest
 
 from retarget.model import action_units
 from retarget.pipeline.errors import DriverError
-from retarget.train.evaluation.bench import EvaluationError
 from retarget.train.evaluation.edits import LIST_FILE, EditFolder, KeptEdit, plate_file
+from retarget.train.evaluation.errors import EvaluationError
 from retarget.train.evaluation.openface import open_openface, openface_notes
 from retarget.train.evaluation.scores import OpenFaceScores
 

@@ -11,17 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retarget.train.evaluation.grids import file_name, safe_name
-from retarget.train.evaluation.report import (
-    Grid,
-    ReportWriteError,
-    draw_grid,
-    markdown,
-    number,
-    table,
-    write_evaluation,
-    write_picture,
-)
+from retarget.train.evaluation.drawing import write_picture
+from retarget.train.evaluation.errors import ReportWriteError
+from retarget.train.evaluation.report import Grid, markdown, number, table, write_evaluation
 from retarget.train.evaluation.scores import (
     CostScores,
     Evaluation,
@@ -237,35 +229,3 @@ def test_a_table_escapes_bars() -> None:
 
 def test_numbers_that_do_not_exist_are_dashes() -> None:
     assert [number(v) for v in (None, math.nan, math.inf, 0.12345)] == ["-", "-", "∞", "0.123"]
-
-
-def test_a_grid_puts_each_picture_in_its_place() -> None:
-    colors = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (9, 9, 9)]]
-    rows = [[np.full((32, 32, 3), color, np.uint8) for color in row] for row in colors]
-    grid = draw_grid(rows, columns=["", ""], labels=["", ""], cell_px=32)
-    assert grid.shape == (68, 68, 3)
-    for i in range(2):
-        for j in range(2):
-            cell = grid[34 * i : 34 * i + 32, 34 * j : 34 * j + 32]
-            assert (cell == colors[i][j]).all()
-    assert (grid[32:34] == 255).all()
-
-
-def test_labels_get_a_margin_of_their_own() -> None:
-    row = [np.zeros((64, 64, 3), np.uint8)]
-    grid = draw_grid([row], columns=["source"], labels=["ED 0.50\nof 1.00"], cell_px=32)  # reduced to its cell
-    top, left = grid.shape[0] - 34, grid.shape[1] - 34
-    assert (grid[top : top + 32, left : left + 32] == 0).all()
-    assert (grid[top:, : left - 1] < 128).any()  # the label
-    assert (grid[:top] < 128).any()  # the column's head
-
-
-def test_grids_have_names_any_file_system_takes() -> None:
-    assert file_name("worst", "paper w/o v_rel (k=3)") == "worst-paper-w-o-v_rel-k-3.png"
-    assert file_name("worst", "///") == "worst-method.png"
-    assert [safe_name(label) for label in ("..", ".", "a/../b", ".hidden")] == [
-        "method",
-        "method",
-        "a-..-b",
-        "hidden",
-    ]

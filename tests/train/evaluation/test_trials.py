@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from retarget.model import action_units
 from retarget.train.evaluation.trials import (
     PAIRS_A_CLIP,
-    both_sides,
     paired_rows,
-    relative,
     spread,
     unpaired_trials,
 )
@@ -38,14 +35,6 @@ def test_spread_is_the_seeds_alone_and_ends_with_the_rows() -> None:
     first, second = (spread(identity, 99, np.random.default_rng(3)) for _ in range(2))
     assert first.tolist() == second.tolist()
     assert sorted(first.tolist()) == list(range(6))
-
-
-def test_relative_leaves_the_gaze_alone_unless_asked() -> None:
-    source, target = _units(AU12=0.2, AU61=0.1), _units(AU12=0.9, AU61=0.8)
-    gaze = list(action_units.resolve("AU61"))
-    assert relative(source, target, gaze=False)[gaze] == 0
-    assert relative(source, target, gaze=True)[gaze] == pytest.approx(0.7)
-    assert relative(source, target, gaze=False)[action_units.NAMES.index("AU12L")] == pytest.approx(0.7)
 
 
 def test_trials_ask_for_enough_and_never_for_oneself() -> None:
@@ -80,9 +69,3 @@ def test_pairs_of_a_clip_are_disjoint_and_few() -> None:
     )
     assert len(pairs) == PAIRS_A_CLIP
     assert len({row for pair in pairs for row in pair}) == 2 * PAIRS_A_CLIP
-
-
-def test_both_sides_moves_one_unit_alone() -> None:
-    delta = both_sides("AU12", -0.5)
-    assert {action_units.NAMES[i] for i in np.flatnonzero(delta)} == {"AU12L", "AU12R"}
-    assert delta.min() == -0.5

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,22 +10,15 @@ import pytest
 import torch
 
 from retarget.model import action_units
-from retarget.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 from retarget.model.errors import RetargetError
-from retarget.model.geometry import LANDMARKS, GeometryModel
+from retarget.model.geometry import GeometryModel
+from retarget.model.mesh import LANDMARKS
 from retarget.pipeline.faces import canonical_face
-from retarget.train.commands.entry import main
-from retarget.train.data import person_marks, trained_people
 from retarget.train.fit import response as fitting
-from retarget.train.fit.response import (
-    Faces,
-    Reader,
-    fit_motion,
-    fit_reader,
-    fit_response,
-    initial_response,
-    scores,
-)
+from retarget.train.fit.faces import Faces, usable_rows
+from retarget.train.fit.motion import scores
+from retarget.train.fit.reader import Reader, fit_reader
+from retarget.train.fit.response import fit_response, initial_response
 
 C = action_units.COUNT
 JAW = action_units.resolve("AU26")[0]
@@ -58,11 +49,6 @@ def faces() -> Faces:
     same = np.full(len(rows), 1 / len(rows))
     shape = shape + 0.002 * torch.randn(shape.shape)
     return Faces(rows, shape, units, same, first, second, np.full(len(first), 1 / len(first)))
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "BATCH", 64)
 
 
 @pytest.fixture(scope="module")
@@ -120,76 +106,8 @@ def test_what_is_not_seen_is_made_up_for(
     assert drops[1] > 1.3 * drops[0]
 
 
-@dataclass
-class Seen:
-    landmarks: np.ndarray
-    action_units: np.ndarray
-
-
-class LazyMeter:
-    """Believes the landmarks near which it is to look: sees nothing of any motion."""
-
-    def measure(self, crop: np.ndarray, near: np.ndarray) -> Seen | None:  # noqa: ARG002
-        return Seen(near, np.zeros(C, np.float32))
-
-
-class Blind:
-    def measure(self, crop: np.ndarray, near: np.ndarray) -> None: ...
-
-
-def test_a_whole_fit(make_dataset: Callable[..., Any], make_checkpoint: Callable[..., Checkpoint]) -> None:
-    dataset = make_dataset(people=6, frames=9, size_px=64, evaluated=1)
-    editor = make_checkpoint().build_editor()
-    geometry, made = fit_motion(editor, dataset, LazyMeter(), steps=3, edits=25, progress=silent)
-    assert geometry.response is not None
-    assert made["edits"] == 25
-    assert {"perception_r2", "pairs_r2", "reads_linear"} <= set(made["scores"])
-    with pytest.raises(RetargetError, match="is seen in 0 of 25 edits"):
-        fit_motion(make_checkpoint().build_editor(), dataset, Blind(), steps=1, edits=25, progress=silent)
-
-
 def test_too_few_faces_are_refused(make_dataset: Callable[..., Any], still: GeometryModel) -> None:
     dataset = make_dataset(people=2, frames=4, size_px=64)
-    faces = Faces.of(dataset, still, fitting.usable_rows(dataset, is_eval=False))
+    faces = Faces.of(dataset, still, usable_rows(dataset, is_eval=False))
     with pytest.raises(RetargetError, match="too few to find 40 directions"):
         initial_response(faces, still)
-
-
-def test_photos_alone_are_refused(make_dataset: Callable[..., Any], still: GeometryModel) -> None:
-    dataset = make_dataset(people=3, frames=1, size_px=64)
-    with pytest.raises(RetargetError, match="no clip has two usable frames"):
-        Faces.of(dataset, still, fitting.usable_rows(dataset, is_eval=False))
-
-
-def test_pairs_are_of_one_clip(make_dataset: Callable[..., Any], still: GeometryModel) -> None:
-    dataset = make_dataset(people=4, frames=4, size_px=64)
-    rows = fitting.usable_rows(dataset, is_eval=False)
-    faces = Faces.of(dataset, still, rows)
-    clips = dataset.clip[faces.rows]
-    assert (clips[faces.first] == clips[faces.second]).all()
-    assert (faces.first != faces.second).all()
-    assert faces.pair_chance.sum() == pytest.approx(1)
-    np.testing.assert_array_equal(faces.units.numpy(), dataset.action_units[faces.rows])
-
-
-def test_from_the_command_line_into_a_checkpoint(
-    make_dataset: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    dataset = make_dataset(people=6, frames=9, size_px=256, evaluated=1)
-    motion, merged = tmp_path / "motion.safetensors", tmp_path / "merged.safetensors"
-    packaged = str(default_checkpoint_path())
-    few = ["--steps", "3", "--edits", "0", "-q"]
-    assert main(["fit-response", str(dataset.folder), packaged, "-o", str(motion), *few]) == 0
-    assert "pairs_r2_linear" in capsys.readouterr().out
-    assert main(["export", packaged, "--geometry", str(motion), "-o", str(merged)]) == 0
-    ours, theirs = (load_checkpoint(path) for path in (merged, motion))
-    assert ours.provenance["geometry"]["response"]["steps"] == 3
-    drawn = set(person_marks(f"person {i}" for i in range(5)))
-    known = trained_people(load_checkpoint(packaged).provenance)
-    assert known
-    # Whoever either was made from is known to both; the evaluated person is not.
-    assert trained_people(theirs.provenance) == trained_people(ours.provenance) == known | drawn
-    assert ours.build_editor().paints
-    assert not theirs.build_editor().paints
-    for name, tensor in theirs.state.items():
-        assert torch.equal(ours.state[name], tensor)

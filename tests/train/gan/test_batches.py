@@ -12,7 +12,8 @@ import torch
 
 from retarget.model import action_units
 from retarget.model.errors import RetargetError
-from retarget.model.geometry import LEFT_EYE, RIGHT_EYE, GeometryModel
+from retarget.model.geometry import GeometryModel
+from retarget.model.mesh import LEFT_EYE, RIGHT_EYE
 from retarget.train.gan.batches import Batch, BatchSource
 from retarget.train.gan.options import DataOptions
 

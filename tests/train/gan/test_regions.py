@@ -2,7 +2,7 @@
 
 import torch
 
-from retarget.model.geometry import LEFT_EYE, MOUTH, RIGHT_EYE
+from retarget.model.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
 from retarget.train.gan.regions import EYE_SIDE, MOUTH_SIDE, eye_crops, feature_mask, mouth_crops
 
 

@@ -16,8 +16,9 @@ from retarget.model.geometry import GeometryModel
 from retarget.train.gan import losses
 from retarget.train.gan.batches import Batch, BatchSource
 from retarget.train.gan.critics import Critic, EyeCritic, MouthCritic, build_critics
+from retarget.train.gan.load import load_options
 from retarget.train.gan.loop import build_editor
-from retarget.train.gan.options import LossOptions, load_options
+from retarget.train.gan.options import LossOptions
 from retarget.train.gan.steps import apply_editor, discriminator_step, generator_step, read_only
 
 JAW = action_units.resolve("AU26")[0]

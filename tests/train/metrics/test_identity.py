@@ -44,7 +44,7 @@ def test_the_five_points_are_in_dlibs_order(place_face: Callable[..., Any]) -> N
 
 @needs_network
 def test_one_person_is_nearer_than_another(samples: Path) -> None:
-    from retarget.train.prepare import CropMeter
+    from retarget.train.metrics.crop_meter import CropMeter
 
     network = find_identity_network()
     assert network is not None

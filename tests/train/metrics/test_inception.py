@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from retarget.train.metrics.inception import NO_WEIGHTS, NOT_INSTALLED, WEIGHTS_NAME, find_inception_network
+from retarget.train.metrics.inception import (
+    NO_WEIGHTS,
+    NOT_INSTALLED,
+    WEIGHTS_NAME,
+    find_inception_network,
+    inception_score,
+)
 
 MODULE = "torch_fidelity.feature_extractor_inceptionv3"
 
@@ -64,3 +70,10 @@ def test_probabilities_are_the_softmax_of_unbiased_logits(installed: Path) -> No
     found = network.probabilities(pictures)
     e = np.exp(2)
     np.testing.assert_allclose(found, [[e / (e + 2), 1 / (e + 2), 1 / (e + 2)], [1 / 3] * 3], rtol=1e-6)
+
+
+def test_inception_score_is_one_for_one_answer_and_the_class_count_for_sure_and_varied_ones() -> None:
+    assert inception_score(np.full((8, 4), 0.25), splits=2) == (pytest.approx(1), pytest.approx(0))
+    assert inception_score(np.tile(np.eye(4), (2, 1)), splits=2)[0] == pytest.approx(4)
+    mean, deviation = inception_score(np.repeat(np.eye(2), 2, axis=0)[[0, 1, 0, 2]], splits=2)
+    assert (mean, deviation) == (pytest.approx(1.5), pytest.approx(0.5))  # 1 for the first half, 2 for the second

@@ -1,4 +1,4 @@
-"""Every measure on numbers worked out by hand."""
+"""Every measure of pictures on numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ import pytest
 import torch
 
 from retarget.pipeline.faces import canonical_face
-from retarget.train.metrics.metrics import (
+from retarget.train.metrics.pictures import (
     dilated,
     edited_region,
-    expression_distance,
     hull_mask,
-    inception_score,
-    leakage,
     masked_absolute,
     mean_absolute,
     mean_square,
     perceptual_distance,
     psnr,
     region_masks,
-    response,
-    second_difference,
     sharpness_ratio,
     ssim,
 )
@@ -36,45 +31,6 @@ def _flat(level: int, size: int = 32) -> np.ndarray:
 def _noise(size: int = 64, seed: int = 0, amplitude: float = 40) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return np.clip(128 + amplitude * rng.standard_normal((size, size, 1)), 0, 255).astype(np.uint8).repeat(3, 2)
-
-
-def test_expression_distance_is_the_l2_norm_of_the_last_axis() -> None:
-    one, other = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.3, 0.4], [1.0, 1.0]])
-    np.testing.assert_allclose(expression_distance(one, other), [0.5, 0.0])
-
-
-def test_response_of_half_the_change_has_slope_a_half_and_r_one() -> None:
-    requested = np.array([-1.0, 0.0, 0.5, 1.0])
-    found = response(requested, 0.5 * requested)
-    assert (found.slope, found.r, found.count) == (pytest.approx(0.5), pytest.approx(1.0), 4)
-
-
-def test_response_slope_goes_through_the_origin() -> None:
-    # An offset of 1 on (1, 2): (1*2 + 2*3) / (1 + 4) = 1.6; the ordinary regression line would have slope 1.
-    assert response(np.array([1.0, 2.0]), np.array([2.0, 3.0])).slope == pytest.approx(1.6)
-
-
-def test_response_without_variation_or_request_is_not_a_number() -> None:
-    still = response(np.array([1.0, 2.0]), np.zeros(2))
-    assert still.slope == 0
-    assert math.isnan(still.r)
-    assert math.isnan(response(np.zeros(3), np.ones(3)).slope)
-    assert response(np.zeros(0), np.zeros(0)).count == 0
-
-
-def test_leakage_is_stray_change_over_requested_change() -> None:
-    requested = np.array([[0.3, 0.4, 0.0, 0.01]])  # norm 0.5002
-    achieved = np.array([[9.0, 9.0, 0.06, 0.08]])  # of the last two: 0.1; what was asked for does not count
-    assert leakage(requested, achieved) == pytest.approx(0.1 / np.linalg.norm(requested))
-    assert leakage(requested, np.array([[9.0, 9.0, 0.0, 0.0]])) == 0
-    assert math.isnan(leakage(np.zeros((1, 2)), np.ones((1, 2))))
-
-
-def test_inception_score_is_one_for_one_answer_and_the_class_count_for_sure_and_varied_ones() -> None:
-    assert inception_score(np.full((8, 4), 0.25), splits=2) == (pytest.approx(1), pytest.approx(0))
-    assert inception_score(np.tile(np.eye(4), (2, 1)), splits=2)[0] == pytest.approx(4)
-    mean, deviation = inception_score(np.repeat(np.eye(2), 2, axis=0)[[0, 1, 0, 2]], splits=2)
-    assert (mean, deviation) == (pytest.approx(1.5), pytest.approx(0.5))  # 1 for the first half, 2 for the second
 
 
 def test_l1_and_psnr_are_on_full_range() -> None:
@@ -167,17 +123,3 @@ def test_perceptual_distance_of_orthogonal_features_is_two_inside_the_mask() -> 
     assert perceptual_distance([one], [other], 1 - upper) == pytest.approx(0)
     assert perceptual_distance([one, one], [other, one], upper) == pytest.approx(1)  # the mean of the levels
     assert perceptual_distance([one], [one * 7], upper) == pytest.approx(0, abs=1e-6)  # lengths do not count
-
-
-def test_second_difference_of_a_parabola_is_its_curvature() -> None:
-    seconds = np.arange(6) / 25
-    frames = np.arange(6.0)
-    assert second_difference(3 * frames**2, seconds) == pytest.approx(6)
-    assert second_difference(np.stack([frames, 5 * frames], 1), seconds) == pytest.approx(0)
-
-
-def test_second_difference_passes_over_gaps() -> None:
-    seconds = np.array([0, 1, 2, 10, 11, 12]) / 25
-    jump = np.array([0.0, 0, 0, 50, 50, 50])
-    assert second_difference(jump, seconds) == 0
-    assert math.isnan(second_difference(np.zeros(2), seconds[:2]))

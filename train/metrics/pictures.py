@@ -1,91 +1,27 @@
-"""What is measured of an edit: pure functions of arrays, each with its unit and range.
-
-Action units are vectors on the full schema, in [0, 1]; *requested* is what an edit asks (target - source) and
-*achieved* what the tracker sees (after - before), both in [-1, 1]. Pictures are uint8 RGB.
-"""
+"""Pictures against pictures: pure functions, each with its unit and range. Pictures are (H, W, 3) uint8 RGB."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from kornia.metrics import ssim as kornia_ssim
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retarget.model.geometry import LEFT_EYE, RIGHT_EYE
+from retarget.model.mesh import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 
 Floats = NDArray[np.floating]
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-
-UNASKED = 0.02
-"""A requested change smaller than this is none: a 50th of the way from rest to the maximum."""
 
 CHANGED_LEVELS = 3
 """8-bit levels from which a pixel counts as edited: beyond rounding and a codec's noise."""
 
 SMALLEST_REGION_PX = 64
 """An edited region smaller than this says nothing about sharpness."""
-
-OUTER_LIPS = (
-    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185,
-)  # fmt: skip
-"""The outline of the red of the lips, by MediaPipe's numbering."""
-
-
-@dataclass(frozen=True)
-class Response:
-    """How the achieved change follows the requested one."""
-
-    slope: float
-    """Least squares through the origin (nothing asked is nothing done); 1 is right, 0 no effect. NaN: no data."""
-    r: float
-    """Pearson's correlation; NaN where either does not vary."""
-    count: int
-    """Pairs of requested and achieved change."""
-
-
-def expression_distance(one: Floats, other: Floats) -> NDArray[np.float64]:
-    """(...,) l2 distance over the action units of the last axis: the paper's ED."""
-    return np.asarray(np.linalg.norm(np.asarray(one, np.float64) - other, axis=-1))
-
-
-def response(requested: Floats, achieved: Floats) -> Response:
-    """Slope and correlation over all elements of two arrays of one shape."""
-    x, y = np.asarray(requested, np.float64).ravel(), np.asarray(achieved, np.float64).ravel()
-    energy = float((x * x).sum())
-    slope = float((x * y).sum()) / energy if energy > 0 else float("nan")
-    varies = x.size > 1 and x.std() > 0 and y.std() > 0
-    return Response(slope, float(np.corrcoef(x, y)[0, 1]) if varies else float("nan"), x.size)
-
-
-def leakage(requested: Floats, achieved: Floats) -> float:
-    """Change in action units that were not asked to change, relative to the requested change.
-
-    Over edits (n, C): the root of the summed squares of the achieved change where |requested| < UNASKED, over
-    the root of the summed squares of everything requested. 0: nothing else moves. NaN: nothing was requested.
-    """
-    asked = float(np.square(requested, dtype=np.float64).sum())
-    stray = np.where(np.abs(requested) < UNASKED, achieved, 0.0)
-    return float(np.sqrt(np.square(stray, dtype=np.float64).sum() / asked)) if asked > 0 else float("nan")
-
-
-def inception_score(probabilities: Floats, *, splits: int = 10) -> tuple[float, float]:
-    """(mean, standard deviation) of exp(KL(p(y|x) || p(y))) over `splits` parts of (n, classes) probabilities.
-
-    Fewer pictures than splits make as many splits as pictures. Shuffle them before: neighbours are alike.
-    """
-    p = np.asarray(probabilities, np.float64)
-    scores = []
-    for part in np.array_split(p, min(splits, len(p))):
-        log_ratio = np.log(np.maximum(part, 1e-300)) - np.log(np.maximum(part.mean(0), 1e-300))
-        scores.append(np.exp((part * log_ratio).sum(1).mean()))
-    return float(np.mean(scores)), float(np.std(scores))
 
 
 def mean_absolute(one: Picture, other: Picture) -> float:
@@ -105,6 +41,8 @@ def psnr(mean_squared_error: float) -> float:
 
 def ssim(one: Picture, other: Picture) -> float:
     """Structural similarity (Wang et al. 2004) of two pictures, over pixels and channels; 1 for equal ones."""
+    from kornia.metrics import ssim as kornia_ssim  # in retarget[train] alone
+
     pair = [torch.from_numpy(p.astype(np.float32) / 255).permute(2, 0, 1)[None] for p in (one, other)]
     return float(kornia_ssim(*pair, window_size=11, max_val=1.0).mean())
 
@@ -176,18 +114,6 @@ def perceptual_distance(one: Sequence[Tensor], other: Sequence[Tensor], mask: Te
         difference = (_unit_length(a) - _unit_length(b)).square().sum(1, keepdim=True)
         total += float((difference * weight).sum() / weight.sum())
     return total / len(one)
-
-
-def second_difference(series: Floats, seconds: Floats) -> float:
-    """RMS second difference over time of a series (n, ...) sampled at `seconds` (n,): how much it shakes.
-
-    Only runs of evenly spaced moments count (the step differs by less than a tenth), so that a gap is no
-    jump. NaN if there is none.
-    """
-    steps = np.diff(np.asarray(seconds, np.float64))
-    even = (steps[1:] > 0) & (np.abs(steps[1:] - steps[:-1]) < 0.1 * steps[1:])
-    bends = np.diff(np.asarray(series, np.float64), n=2, axis=0)[even]
-    return float(np.sqrt(np.square(bends).mean())) if bends.size else float("nan")
 
 
 def _gradient_energy(picture: Picture) -> NDArray[Any]:

@@ -1,0 +1,37 @@
+"""A fitted response gets into a checkpoint, and whom it knows is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
+from retarget.train.commands.entry import main
+from retarget.train.data import person_marks, trained_people
+
+
+def test_from_the_command_line_into_a_checkpoint(
+    make_dataset: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = make_dataset(people=6, frames=9, size_px=256, evaluated=1)
+    motion, merged = tmp_path / "motion.safetensors", tmp_path / "merged.safetensors"
+    packaged = str(default_checkpoint_path())
+    few = ["--steps", "3", "--edits", "0", "-q"]
+    assert main(["fit-response", str(dataset.folder), packaged, "-o", str(motion), *few]) == 0
+    assert "pairs_r2_linear" in capsys.readouterr().out
+    assert main(["export", packaged, "--geometry", str(motion), "-o", str(merged)]) == 0
+    ours, theirs = (load_checkpoint(path) for path in (merged, motion))
+    assert ours.provenance["geometry"]["response"]["steps"] == 3
+    drawn = set(person_marks(f"person {i}" for i in range(5)))
+    known = trained_people(load_checkpoint(packaged).provenance)
+    assert known
+    # Whoever either was made from is known to both; the evaluated person is not.
+    assert trained_people(theirs.provenance) == trained_people(ours.provenance) == known | drawn
+    assert ours.build_editor().paints
+    assert not theirs.build_editor().paints
+    for name, tensor in theirs.state.items():
+        assert torch.equal(ours.state[name], tensor)

@@ -1,0 +1,65 @@
+"""`retarget-train fit-response`: dataset + checkpoint -> a checkpoint whose motion depends on the face."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from retarget.model.errors import RetargetError
+from retarget.pipeline.commands import bars
+
+
+def add_to(commands: Any) -> None:
+    """Its flags."""
+    flags = commands.add_parser(
+        "fit-response",
+        help="dataset + checkpoint -> a checkpoint whose motion depends on the face",
+        description="Learn what faces do beyond the linear model of `fit-geometry`: how far a request moves this "
+        "face, from where it is. CHECKPOINT is one with a geometry; the output is that geometry with its "
+        "response, without a network: give it to `run --geometry` or `export --geometry`. With --edits, the "
+        "checkpoint's own edits are measured, and what the tracker does not see of a motion is made up for.",
+    )
+    flags.add_argument("dataset", type=Path, metavar="DATASET")
+    flags.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    flags.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.safetensors")
+    flags.add_argument("--steps", type=int, default=3000, metavar="N", help="of training (default %(default)s)")
+    flags.add_argument(
+        "--edits", type=int, default=1000, metavar="N",
+        help="to measure, about 0.2 s each; 0: believe that a tracker sees every motion (default %(default)s)",
+    )  # fmt: skip
+    flags.add_argument("--seed", type=int, default=0)
+    flags.add_argument("-q", "--quiet", action="store_true")
+    flags.set_defaults(do=_fit_response)
+
+
+def _fit_response(arguments: argparse.Namespace) -> int:
+    if arguments.steps < 1 or arguments.edits < 0:
+        raise RetargetError("fit-response needs --steps from 1 and --edits from 0")
+    from retarget.model.checkpoint import load_checkpoint
+
+    from ..data import of_geometry, open_dataset, trained_people
+    from ..fit import fit_motion, save_geometry
+    from ..gan import geometry_in
+    from ..metrics import CropMeter
+
+    dataset, checkpoint = open_dataset(arguments.dataset), load_checkpoint(arguments.checkpoint)
+    editor = checkpoint.build_editor()
+    geometry_in(arguments.checkpoint, editor)
+    with CropMeter() as meter:
+        geometry, measured = fit_motion(
+            editor,
+            dataset,
+            meter,
+            steps=arguments.steps,
+            edits=arguments.edits,
+            seed=arguments.seed,
+            progress=bars(quiet=arguments.quiet, unit="step"),
+        )
+    for name, value in measured["scores"].items():
+        print(f"{name:<16}{value:.3f}")
+    provenance = {**of_geometry(checkpoint.provenance), "response": measured}
+    earlier = trained_people(checkpoint.provenance)
+    save_geometry(arguments.output, geometry, dataset, provenance, earlier_people=earlier)
+    print(f"{arguments.output}: written")
+    return 0

@@ -1,0 +1,153 @@
+"""What is required of a checkpoint, and what is aimed at: the rows of the side-by-side table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .scores import MethodScores
+
+Number = float | None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row of the extended table."""
+
+    name: str
+    value: Callable[[MethodScores], Number]
+    required: str = ""
+    aim: str = ""
+    holds: Callable[[float, float], bool] | None = None
+    """Whether a value (first) meets what is required; second is the warp's own value."""
+    digits: int = 3
+    missing: str = ""
+    """Key of `Evaluation.missing` that explains a None."""
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        "ED ratio, all AUs (distance to the request, after / before)",
+        lambda m: m.unpaired.ed_ratio,
+        "<= 0.45 and <= 0.9 of the warp",
+        "<= 0.25",
+        lambda value, warp: value <= 0.45 and value <= 0.9 * warp,
+    ),
+    Measure("ED ratio, OpenFace's 17 AUs", lambda m: m.unpaired.ed_ratio_openface),
+    Measure(
+        "ED ratio, OpenFace's 17 AUs as OpenFace sees them",
+        lambda m: m.openface.ed_ratio if m.openface else None,
+        missing="ED (OpenFace)",
+    ),
+    Measure(
+        "requested vs achieved, all AUs: r",
+        lambda m: _nothing_asked(m, m.unpaired.response.r),
+        ">= 0.86",
+        ">= 0.95",
+        lambda value, _: value >= 0.86,
+    ),
+    Measure(
+        "requested vs achieved, all AUs: slope",
+        lambda m: m.unpaired.response.slope,
+        "0.7 - 1.1",
+        "0.9 - 1.1",
+        lambda value, _: 0.7 <= value <= 1.1,
+    ),
+    Measure(
+        "leakage into AUs not asked for",
+        lambda m: m.unpaired.leakage,
+        "no worse than the warp",
+        "half of it",
+        lambda value, warp: value <= warp,
+    ),
+    Measure("leakage into AUs not asked for, gaze apart", lambda m: m.unpaired.leakage_without_gaze),
+    Measure("leakage of single-AU edits", lambda m: m.sweep.leakage if m.sweep else None),
+    Measure(
+        "identity, ACD", lambda m: m.unpaired.acd, "<= 0.30", "<= 0.20", lambda value, _: value <= 0.30,
+        missing="ACD",
+    ),
+    Measure("identity, worst edit", lambda m: m.unpaired.acd_max, missing="ACD"),
+    Measure(
+        "true frame, mouth: perceptual / doing nothing",
+        lambda m: m.paired.mouth.perceptual if m.paired else None,
+        "<= 0.75 of the warp",
+        "<= 0.5 of it",
+        lambda value, warp: value <= 0.75 * warp,
+        missing="pairs",
+    ),
+    Measure(
+        "true frame, eyes: perceptual / doing nothing",
+        lambda m: m.paired.eyes.perceptual if m.paired else None,
+        "<= 0.75 of the warp",
+        "<= 0.5 of it",
+        lambda value, warp: value <= 0.75 * warp,
+        missing="pairs",
+    ),
+    Measure(
+        "true frame, mouth: L1 / doing nothing",
+        lambda m: m.paired.mouth.l1 if m.paired else None,
+        "<= 0.75 of the warp",
+        "<= 0.5 of it",
+        lambda value, warp: value <= 0.75 * warp,
+        missing="pairs",
+    ),
+    Measure(
+        "true frame, eyes: L1 / doing nothing",
+        lambda m: m.paired.eyes.l1 if m.paired else None,
+        "<= 0.75 of the warp",
+        "<= 0.5 of it",
+        lambda value, warp: value <= 0.75 * warp,
+        missing="pairs",
+    ),
+    Measure(
+        "true frame: identity, ACD of source and edit", lambda m: m.paired.acd if m.paired else None, missing="ACD"
+    ),
+    Measure(
+        "true frame: identity, ACD of source and true frame",
+        lambda m: m.paired.acd_true if m.paired else None,
+        missing="ACD",
+    ),
+    Measure(
+        "sharpness in the edited region / plate, median",
+        lambda m: 1.0 if m.kind == "nothing" else m.unpaired.sharpness,
+        "0.9 - 1.1",
+        "0.97 - 1.03",
+        lambda value, _: 0.9 <= value <= 1.1,
+    ),
+    Measure("zero edit, L1 (0 is exact)", lambda m: m.zero.l1, "exact", "exact", lambda value, _: value == 0, 5),
+    Measure("films by the main job: ED ratio", lambda m: m.film.ed_ratio if m.film else None, missing="films"),
+    Measure("films: r", lambda m: m.film.response.r if m.film else None, missing="films"),
+    Measure("films: slope", lambda m: m.film.response.slope if m.film else None, missing="films"),
+    Measure(
+        "films: second difference of landmarks / driver's",
+        lambda m: m.film.temporal if m.film else None,
+        missing="films",
+    ),
+    Measure(
+        "films: second difference of landmarks / drivers', pooled",
+        lambda m: m.film.temporal_pooled if m.film else None,
+        "<= 1.2",
+        "<= 1.0",
+        lambda value, _: value <= 1.2,
+        missing="films",
+    ),
+    Measure(
+        "films: second difference of landmarks / source's",
+        lambda m: m.film.temporal_source if m.film else None,
+        missing="films",
+    ),
+    Measure("faces lost after the edit", lambda m: float(m.unpaired.faces_lost), digits=0),
+    Measure(
+        "GFLOPs a frame",
+        lambda m: m.cost.gflops if m.cost else None,
+        "<= 10",
+        holds=lambda value, _: value <= 10,
+        digits=2,
+    ),
+    Measure("milliseconds a frame", lambda m: m.cost.milliseconds if m.cost else None, digits=1),
+)  # fmt: skip
+
+
+def _nothing_asked(method: MethodScores, value: float) -> Number:
+    """Doing nothing correlates with nothing."""
+    return None if method.kind == "nothing" else value
