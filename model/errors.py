@@ -19,3 +19,7 @@ class UnknownActionUnitError(RetargetError, KeyError):
 
 class CheckpointError(RetargetError, ValueError):
     """A checkpoint file that cannot be read or does not fit this version, schema or crop."""
+
+
+class FaceNetworksError(RetargetError, ValueError):
+    """The file of the face networks is missing, damaged or another one."""
