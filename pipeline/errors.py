@@ -5,6 +5,7 @@ from retarget.model.errors import CheckpointError, RetargetError, UnknownActionU
 __all__ = [
     "CheckpointError",
     "DriverError",
+    "FaceModelError",
     "NoFaceError",
     "OptionError",
     "ReportError",
@@ -44,3 +45,7 @@ class NoFaceError(RetargetError, LookupError):
 
 class ReportError(RetargetError, ValueError):
     """A run's report cannot be read."""
+
+
+class FaceModelError(RetargetError, ValueError):
+    """The face models are missing, damaged or others, or what runs them is not there."""

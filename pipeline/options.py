@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeGuard, get_args
 from .drivers import After, DriverOptions, Measuring, Mode, Neutral
 from .edit import REGIONS, PlanOptions
 from .errors import OptionError
-from .faces import FACE_ORDERS, FaceSelection, TrackOptions
+from .faces import FACE_ORDERS, FaceSelection, Tracker, TrackOptions
 from .media import EncodeOptions
 from .option_table import PERFORMANCE, RUNNING, Kind, option
 
@@ -122,6 +122,11 @@ class RetargetOptions:
         None, "--min-face", Kind.COUNT, RUNNING, "smallest face to work on", metavar="PX",
         shown_default="6% of height",
     )  # fmt: skip
+    tracker: Tracker = option(
+        "own", "--tracker", Kind.CHOICE, RUNNING,
+        "what runs MediaPipe's face networks: our own runner, or the package mediapipe (an extra)",
+        choices=get_args(Tracker),
+    )  # fmt: skip
     checkpoint: Path | None = option(
         None, "--checkpoint", Kind.FILE, RUNNING, "a trained network", metavar="FILE", shown_default="built in"
     )
@@ -142,6 +147,7 @@ class RetargetOptions:
             raise OptionError(f"mode {self.mode!r} is unknown; use match or add")
         if self.after not in (None, "release", "hold", "loop"):
             raise OptionError(f"after {self.after!r} is unknown; use release, hold or loop")
+        self.track_options()
         if self.min_face_px is not None and self.min_face_px < 1:
             raise OptionError(f"a smallest face of {self.min_face_px} px makes no sense; use 1 or more")
         self.plan_options()  # says at once what is wrong with the rest
@@ -170,7 +176,7 @@ class RetargetOptions:
 
     def track_options(self) -> TrackOptions:
         """The part that is about finding faces."""
-        return TrackOptions(min_face_px=self.min_face_px)
+        return TrackOptions(min_face_px=self.min_face_px, tracker=self.tracker)
 
     def measuring(self) -> Measuring:
         """The part that is about measuring the faces of a driver."""

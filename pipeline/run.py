@@ -19,7 +19,7 @@ from retarget.model import action_units
 
 from .edit import EditedFrame, FacePlan, Plans
 from .errors import VideoReadError
-from .faces import AU_SOURCE, TrackingCache, no_face, read_faces, rows_of, write_tracking_csv
+from .faces import AU_SOURCE, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
 from .files import MADE_FROM, check_not_input, check_output, check_suffix
 from .media import EncodeOptions, Pieces, create_video
 from .options import RetargetOptions
@@ -124,7 +124,7 @@ def track_video(
             shots=len(analysis.shots),
             faces=len(analysis.tracks),
             seconds=clock.seconds(),
-            details={"source": str(clip), "output": str(output)},
+            details={"source": str(clip), "output": str(output), **tracker_details(options.tracker)},
         )
 
 
@@ -221,6 +221,7 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
             "driver": str(files[0]) if len(files) == 1 else [str(file) for file in files],
             "checkpoint": str(session.options.checkpoint or "default"),
             "au_source": AU_SOURCE,
+            **tracker_details(session.options.tracker),
             "device": str(session.renderer.device),
         },
         curves=tuple(_curves_of(plan) for plan in plans.faces),

@@ -21,7 +21,7 @@ ROOMS = {
         "errors", "records", "smoothing", "timecode", "option_table", "stream", "files", "media", "faces", "editorial", "drivers", "edit",
         "options", "report", "resources", "session", "run", "review", "jobs", "batch", "commands", "benchmarks",
     ),
-    "train": ("data", "prepare", "metrics", "gan", "evaluation", "fit", "commands", "benchmarks"),
+    "train": ("data", "prepare", "metrics", "gan", "evaluation", "fit", "convert", "commands", "benchmarks"),
 }  # fmt: skip
 """From the ground up: a room imports only rooms that stand before it. One without a folder is a file."""
 SIDE_BY_SIDE = {("editorial", "faces"), ("batch", "commands"), ("benchmarks", "commands")}
@@ -32,7 +32,9 @@ PIPELINE_IN_TRAIN = ("train/prepare/", "train/evaluation/film.py", "train/comman
 and mesh; the rest knows the model alone."""
 ONLY_IN = {
     "av": ("pipeline/media/",),
-    "mediapipe": ("pipeline/faces/",),
+    "mediapipe": ("pipeline/faces/mediapipe_graphs.py",),
+    "ai_edge_litert": ("pipeline/faces/networks.py",),
+    "tflite": ("train/convert/",),
     "opentimelineio": ("pipeline/editorial/", "pipeline/timecode.py"),
     "fileseq": ("pipeline/files/sequence.py",),
     "ruamel": ("pipeline/files/text.py",),
@@ -43,13 +45,13 @@ ONLY_IN = {
 }
 NOT_FOR_MODEL = {"av", "mediapipe", "cv2", "scipy", "scenedetect", "yaml", "matplotlib", "pydantic"}
 TORCH_IN_PIPELINE = ("pipeline/edit/render.py",)
-NOBODY_IMPORTS = {"pipeline": ["benchmarks"], "train": ["benchmarks", "commands"]}
+NOBODY_IMPORTS = {"pipeline": ["benchmarks"], "train": ["benchmarks", "commands", "convert"]}
 MOST_LINES = 520
 
 DATA = {
-    "model": ("py.typed", "__init__.pyi", "default.safetensors", "MODEL_CARD.md"),
+    "model": ("py.typed", "__init__.pyi", "default.safetensors", "face_networks.safetensors", "MODEL_CARD.md"),
     "pipeline": ("py.typed", "__init__.pyi"),
-    "pipeline.faces": ("face_landmarker.task", "canonical_face.npy", "__init__.pyi"),
+    "pipeline.faces": ("face_landmarker.task", "canonical_face.npy", "mesh_triangles.npy", "__init__.pyi"),
     "pipeline.review": ("report_page.html", "report_page.css", "report_page.js", "__init__.pyi"),
     "train": ("py.typed",),
     "train.gan": ("recipes.yaml", "__init__.pyi"),
@@ -240,7 +242,7 @@ def test_a_planted_breach_is_caught(file: str, source: str, complaint: str) -> N
         ("pipeline/edit/render.py", "import torch\nfrom retarget.model import geometry\nfrom ..media import sample_rgb"),
         ("pipeline/edit/render.py", "from ..records import Frame\nfrom .records import FaceEdit"),
         ("pipeline/media/film.py", "import av\nfrom ..records import Frame\nfrom .color import conversion"),
-        ("pipeline/faces/track.py", "import mediapipe as mp"),
+        ("pipeline/faces/mediapipe_graphs.py", "import mediapipe as mp"),
         ("pipeline/run.py", "from .edit import blended\nfrom .errors import OptionError"),
         ("pipeline/commands/main.py", "def f():\n    from ..batch import run_batch"),
         (

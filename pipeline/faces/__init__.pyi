@@ -14,10 +14,12 @@ from .crop import crop_matrix as crop_matrix
 from .expression import AU_SOURCE as AU_SOURCE
 from .landmarker import WINDOW_PX as WINDOW_PX
 from .landmarker import Landmarker as Landmarker
-from .landmarker import mesh_triangles as mesh_triangles
+from .landmarker import tracker_details as tracker_details
+from .options import Tracker as Tracker
 from .options import TrackOptions as TrackOptions
 from .pose import canonical_face as canonical_face
 from .pose import head_pose as head_pose
+from .pose import mesh_triangles as mesh_triangles
 from .read import DECODE_AHEAD_FRAMES as DECODE_AHEAD_FRAMES
 from .read import clip_series as clip_series
 from .read import no_face as no_face

@@ -30,6 +30,7 @@ from .analysis import ClipAnalysis, FaceTrack, Shot
 from .cache_folder import DEFAULT_LIMIT_BYTES
 from .expression import AU_SOURCE
 from .landmark_store import LandmarkStore
+from .landmarker import tracker_details
 from .options import TrackOptions
 
 _VERSION = "v1"
@@ -62,7 +63,7 @@ class TrackingCache:
             "video": {f.name: str(getattr(info, f.name)) for f in fields(info) if f.name != "path"},
             "span": [str(value) for value in asdict(reader.span).values()],
             "options": asdict(options),
-            "tracker": [AU_SOURCE, importlib.metadata.version("mediapipe")],
+            "tracker": [AU_SOURCE, tracker_details(options.tracker)],
             "retarget": importlib.metadata.version("retarget"),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,47 +1,66 @@
-"""One face in one picture: MediaPipe's landmarks and blendshapes, seen on an upright window.
+"""One face in one picture: landmarks and blendshapes, seen on an upright window.
 
-The only user of mediapipe. Every call is stateless (no filter with a memory): smoothing is the edit's business,
-where it can be zero-phase.
+Every call is stateless (no filter with a memory): smoothing is the edit's business, where it can be zero-phase.
+What runs the networks is one of two: our own runner, or MediaPipe.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import queue
 import sys
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import resources
 from types import TracebackType
-from typing import Any, Self
+from typing import Protocol, Self
 
 import cv2
-import mediapipe as mp
 import numpy as np
-from mediapipe.tasks.python import vision
-from mediapipe.tasks.python.core.base_options import BaseOptions
 from numpy.typing import NDArray
 
+from retarget.model.blendshapes import BLENDSHAPES
+
 from ..media import sample_rgb
-from ..records import LANDMARKS, Color, Face, Frame, PixelFormat
+from ..records import Color, Face, Frame, PixelFormat
+from .detections import Detection
 from .expression import measure
+from .following import Place, place_of
+from .models import SHA256, FaceModels, read_models
+from .options import Tracker
 from .pose import HeadPose, head_pose
 
 WINDOW_PX = 256
 """Side of the picture the landmarker sees; its network's own input size."""
 
-WINDOW_MARGIN = 2.0
-"""Side of that window, relative to the face's longer side."""
-
 CALLS_AT_ONCE = 2
 """Landmark calls that may be under way."""
 
 _RGB = PixelFormat("gbrp", "rgb", 8)
+
+Seen = tuple[NDArray[np.float64], NDArray[np.float32]]
+"""Landmarks (478, 3) in a picture's pixels and blendshapes (52,) in [0, 1]."""
+
+
+class Runner(Protocol):
+    """What runs the three networks; used by one thread at a time."""
+
+    margin: float
+    """Side of the window it wants to see, relative to the detector's box."""
+
+    def look(self, rgb: NDArray[np.uint8]) -> Seen | None:
+        """The face that a window (256, 256, 3) uint8 RGB was opened around."""
+
+    def find(self, rgb: NDArray[np.uint8]) -> Seen | None:
+        """The best face anywhere in a picture (h, w, 3) uint8 RGB."""
+
+    def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
+        """Every face of a picture (h, w, 3) uint8 RGB."""
+
+    def close(self) -> None:
+        """Gives back what it holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +109,11 @@ class SeenFace:
         return float((high - low).max())
 
     @property
+    def place(self) -> Place:
+        """Where to look for it next."""
+        return place_of(self.landmarks)
+
+    @property
     def confidence(self) -> float:
         """1 for a mesh that fits a head as well as 99 % of well-seen faces do (measured), 0 at twice that."""
         return float(np.clip((0.12 - self.pose.residual) / 0.06, 0, 1))
@@ -104,54 +128,25 @@ class SeenFace:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Graphs:
-    """One set of mediapipe's graphs; used by one thread at a time."""
-
-    landmarker: Any
-    detector: Any
-
-    @classmethod
-    def load(cls) -> _Graphs:
-        model = resources.files(__package__).joinpath("face_landmarker.task").read_bytes()
-        with zipfile.ZipFile(io.BytesIO(model)) as bundle:
-            detector = bundle.read("face_detector.tflite")
-        graphs = cls(
-            vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(
-                    base_options=BaseOptions(model_asset_buffer=model),
-                    num_faces=1,
-                    output_face_blendshapes=True,
-                )
-            ),
-            vision.FaceDetector.create_from_options(
-                vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=detector))
-            ),
-        )
-        blank = _picture(np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8))  # the graphs talk when they first run
-        graphs.landmarker.detect(blank)
-        graphs.detector.detect(blank)
-        return graphs
-
-    def close(self) -> None:
-        self.landmarker.close()  # their __del__ complains at interpreter exit
-        self.detector.close()
-
-
 class Landmarker:
-    """mediapipe's graphs and the threads that run them; a context manager.
+    """The networks and the threads that run them; a context manager.
 
-    Loading takes most of a second, so whoever looks at many videos or pictures keeps one for all of them.
+    Loading takes time, so whoever looks at many videos or pictures keeps one for all of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tracker: Tracker = "own") -> None:
+        self.tracker = tracker
         self.pool = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="track")
-        self._graphs: queue.SimpleQueue[_Graphs] = queue.SimpleQueue()
+        self._runners: queue.SimpleQueue[Runner] = queue.SimpleQueue()
+        self._margin = 0.0
 
     def __enter__(self) -> Self:
+        """Raises FaceModelError where the models or what runs them cannot be used."""
+        models = read_models()
         with _quiet_stderr():
-            for graphs in self.pool.map(lambda _: _Graphs.load(), range(CALLS_AT_ONCE)):
-                self._graphs.put(graphs)
+            for runner in self.pool.map(lambda _: _loaded(self.tracker, models), range(CALLS_AT_ONCE)):
+                self._margin = runner.margin
+                self._runners.put(runner)
         return self
 
     def __exit__(
@@ -159,59 +154,71 @@ class Landmarker:
     ) -> None:
         self.pool.shutdown(cancel_futures=True)
         with _quiet_stderr():
-            while not self._graphs.empty():
-                self._graphs.get().close()
+            while not self._runners.empty():
+                self._runners.get().close()
 
-    def landmark(
-        self, rgb: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.float32]] | None:
-        """One call on a window (256, 256, 3) uint8 RGB: landmarks (478, 3) in window pixels, blendshapes' names
-        and scores; None where there is no face."""
-        with self._borrowed() as graphs:
-            result = graphs.landmarker.detect(_picture(rgb))
-        if not result.face_landmarks or not result.face_blendshapes:
-            return None
-        points = np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float64) * WINDOW_PX
-        if points.shape != (LANDMARKS, 3) or not np.isfinite(points).all():
-            return None
-        names = tuple(shape.category_name for shape in result.face_blendshapes[0])
-        return points, names, np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
+    def window(self, place: Place) -> Window:
+        """The window through which a face at that place is seen."""
+        return Window.around(place.center, self._margin * place.size_px, place.roll_radians)
+
+    def landmark(self, rgb: NDArray[np.uint8]) -> Seen | None:
+        """The best face anywhere in a picture (h, w, 3) uint8 RGB, in its pixels; None where there is none."""
+        with self._borrowed() as runner:
+            return runner.find(rgb)
 
     def near(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Face | None:
         """The face at known landmarks (478, 3) of a picture (H, W, 3) uint8 RGB, in its pixels: one landmark
         call on a window as the tracker places it. None where there is no face, or it is another one."""
         known = SeenFace(np.asarray(landmarks, np.float64), head_pose(landmarks), np.zeros(0, np.float32), ())
-        window = Window.around(known.center, WINDOW_MARGIN * known.size_px, known.pose.roll_radians)
+        window = self.window(known.place)
         red, green, blue = cv2.split(picture)
         frame = Frame(0, 0, Fraction(1), (green, blue, red), _RGB)
         seen = self.see(sample_rgb(frame, Color("rgb", True), window.matrix, (WINDOW_PX, WINDOW_PX)), window)
         return seen.face(0) if seen is not None and is_same(seen, known) else None
 
     def see(self, rgb: NDArray[np.uint8], window: Window) -> SeenFace | None:
-        """What one landmark call on that window's picture finds, in display pixels."""
-        found = self.landmark(rgb)
-        if found is None:
+        """What one landmark call on that window's picture (256, 256, 3) finds, in display pixels."""
+        with self._borrowed() as runner:
+            found = runner.look(rgb)
+        if found is None or not np.isfinite(found[0]).all():
             return None
-        points, names, scores = found
-        landmarks = window.to_display(points)
-        return SeenFace(landmarks, head_pose(landmarks), scores, names)
+        landmarks = window.to_display(found[0])
+        return SeenFace(landmarks, head_pose(landmarks), found[1], BLENDSHAPES)
 
-    def detect(self, tile: NDArray[np.uint8]) -> list[Any]:
-        """mediapipe's detections on a tile (h, w, 3) uint8 RGB, in its pixels."""
-        with self._borrowed() as graphs:
-            return list(graphs.detector.detect(_picture(tile)).detections)
+    def detect(self, tile: NDArray[np.uint8]) -> list[Detection]:
+        """The detector's faces on a tile (h, w, 3) uint8 RGB, in its pixels."""
+        with self._borrowed() as runner:
+            return runner.detect(tile)
 
     @contextlib.contextmanager
-    def _borrowed(self) -> Iterator[_Graphs]:
-        graphs = self._graphs.get()
+    def _borrowed(self) -> Iterator[Runner]:
+        runner = self._runners.get()
         try:
-            yield graphs
+            yield runner
         finally:
-            self._graphs.put(graphs)
+            self._runners.put(runner)
 
 
-def _picture(rgb: NDArray[np.uint8]) -> Any:
-    return mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb)
+def tracker_details(tracker: Tracker) -> dict[str, str]:
+    """What tracks, for a report and for the key of what is kept: tracker, backend, hash of the models.
+
+    Raises:
+        FaceModelError: what runs the networks is not installed.
+    """
+    from . import mediapipe_graphs, networks
+
+    backend = networks.backend if tracker == "own" else mediapipe_graphs.backend
+    return {"tracker": tracker, "backend": backend(), "model_sha256": SHA256}
+
+
+def _loaded(tracker: Tracker, models: FaceModels) -> Runner:
+    if tracker == "own":
+        from .networks import Networks
+
+        return Networks.load(models)
+    from .mediapipe_graphs import MediaPipe
+
+    return MediaPipe.load(models)
 
 
 def is_same(seen: SeenFace, last: SeenFace) -> bool:
@@ -222,7 +229,7 @@ def is_same(seen: SeenFace, last: SeenFace) -> bool:
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Keeps mediapipe's C++ start-up chatter, which no setting turns off, from the user's terminal."""
+    """Keeps the runners' start-up chatter, which no setting turns off, from the user's terminal."""
     sys.stderr.flush()
     saved = os.dup(2)
     try:
@@ -232,9 +239,3 @@ def _quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-
-
-def mesh_triangles() -> NDArray[np.int64]:
-    """(852, 3) int64 landmark indices: the face mesh's skin, with holes for mouth and eyes."""
-    edges = vision.FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION  # three consecutive edges a triangle
-    return np.array([edge.start for edge in edges], np.int64).reshape(-1, 3)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
+from ..errors import OptionError
 from ..records import VideoInfo
+
+
+Tracker = Literal["own", "mediapipe"]
+"""What runs the face networks: our own runner, or the package mediapipe."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,12 @@ class TrackOptions:
     """How often to look for new faces while some are tracked; four times as often while none is."""
     patience_seconds: float = 0.4
     """How long a face may be missing before its track ends."""
+
+    tracker: Tracker = "own"
+
+    def __post_init__(self) -> None:
+        if self.tracker not in get_args(Tracker):
+            raise OptionError(f"tracker {self.tracker!r} is unknown; use {' or '.join(get_args(Tracker))}")
 
     def min_face(self, info: VideoInfo) -> int:
         """The smallest face for a video of that size, in display pixels."""

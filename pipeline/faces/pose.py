@@ -48,6 +48,13 @@ def canonical_face() -> Points:
         return np.load(file, allow_pickle=False).astype(np.float64)
 
 
+@cache
+def mesh_triangles() -> NDArray[np.int64]:
+    """(852, 3) int64 landmark indices: MediaPipe's tessellation of the skin, with holes for mouth and eyes."""
+    with resources.files(__package__).joinpath("mesh_triangles.npy").open("rb") as file:
+        return np.load(file, allow_pickle=False).astype(np.int64)
+
+
 def head_pose(landmarks: NDArray[np.floating]) -> HeadPose:
     """Least-squares pose of landmarks (478, 3) display px over the stable ones (Umeyama 1991)."""
     seen, canonical = np.asarray(landmarks, np.float64)[list(STABLE)], canonical_face()[list(STABLE)]

@@ -1,8 +1,8 @@
 """Faces followed from frame to frame: where they are, their landmarks and their action units.
 
-FaceLandmarker's own detector needs a face of about a fifth of its picture, and film has smaller ones. So faces
-are looked for on a pyramid of overlapping tiles at a shot's start and every so often, and landmarked on an
-upright, enlarged window around where each was last seen.
+The detector needs a face of about a fifth of its picture, and film has smaller ones. So faces are looked for on a
+pyramid of overlapping tiles at a shot's start and every so often, and landmarked on an upright window around where
+each was last seen: a face that is followed is not looked for again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from ..media import proxy, sample_rgb
 from ..records import Frame, TrackedFrame, VideoInfo
 from .crop import chain
-from .landmarker import CALLS_AT_ONCE, WINDOW_MARGIN, WINDOW_PX, Landmarker, SeenFace, Window, is_same
+from .detections import Detection, moved
+from .following import Place
+from .landmarker import CALLS_AT_ONCE, WINDOW_PX, Landmarker, SeenFace, is_same
 from .options import TrackOptions
 from .tiles import tiles
 
@@ -59,7 +61,7 @@ class _Pending:
 
 
 class FaceTracker:
-    """Finds and follows the faces of one video; a context manager that owns mediapipe's graphs, if not given.
+    """Finds and follows the faces of one video; a context manager that owns its landmarker, if not given.
 
     The landmarker works on one core, so `LOOKAHEAD_FRAMES` frames are in work at a time, each looking where the
     faces were that many frames before. That is so on every machine, so the result does not depend on its cores.
@@ -75,7 +77,7 @@ class FaceTracker:
         """Size of the largest face left out for being too small, for an error message; 0 if none."""
         self._min_face_px = self.options.min_face(info)
         self._owns_landmarker = landmarker is None
-        self._landmarker = landmarker or Landmarker()
+        self._landmarker = landmarker or Landmarker(self.options.tracker)
 
     def __enter__(self) -> Self:
         if self._owns_landmarker:
@@ -110,9 +112,8 @@ class FaceTracker:
         """Starts looking for each known face where it was last seen."""
         calls = []
         for track in shot.tracks:
-            last = track.last
-            place = (last.center, last.size_px, last.pose.roll_radians)
-            calls.append((track, last, self._landmarker.pool.submit(self._look, frame, *place)))
+            look = self._landmarker.pool.submit(self._look, frame, track.last.place)
+            calls.append((track, track.last, look))
         return _Pending(frame, shot, tuple(calls))
 
     def _finish(self, pending: _Pending, *, detect: bool = False) -> TrackedFrame:
@@ -144,14 +145,13 @@ class FaceTracker:
     def _detect(self, frame: Frame, shot: _ShotState) -> None:
         """Starts a track, or resumes a missing one, for each face that is not tracked."""
         shot.detected_at_seconds = frame.seconds
-        for low, high in self._boxes(frame):
-            center, size = (low + high) / 2, float((high - low).max())
-            if any(_covers(t.last, center) for t in shot.tracks if t.missing_since_seconds is None):
+        for place in self._places(frame):
+            if any(_covers(t.last, place.center) for t in shot.tracks if t.missing_since_seconds is None):
                 continue
-            seen = self._look(frame, center, 1.3 * size, 0.0)
+            seen = self._look(frame, place)
             if seen is None or _is_known(seen, shot.tracks):
                 continue
-            seen = self._look(frame, seen.center, seen.size_px, seen.pose.roll_radians) or seen
+            seen = self._look(frame, seen.place) or seen
             if seen.size_px < self._min_face_px:
                 self.largest_rejected_px = max(self.largest_rejected_px, seen.size_px)
                 continue
@@ -163,44 +163,28 @@ class FaceTracker:
                 shot.tracks.append(_Track(shot.next_id, seen))
                 shot.next_id += 1
 
-    def _look(
-        self, frame: Frame, center: NDArray[np.float64], size_px: float, roll_radians: float
-    ) -> SeenFace | None:
+    def _look(self, frame: Frame, place: Place) -> SeenFace | None:
         """One landmark call on the window around a place."""
-        window = Window.around(center, WINDOW_MARGIN * size_px, roll_radians)
+        window = self._landmarker.window(place)
         window_from_coded = chain(window.matrix, self.info.display_from_coded)
         rgb = sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
         return self._landmarker.see(rgb, window)
 
-    def landmark(
-        self, rgb: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.float32]] | None:
-        """See `Landmarker.landmark`."""
-        return self._landmarker.landmark(rgb)
-
-    def _boxes(self, frame: Frame) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """(low, high) corners in display pixels of the faces on the whole picture and its tiles, best first."""
+    def _places(self, frame: Frame) -> list[Place]:
+        """Where the detector sees faces on the whole picture and its tiles, the surest first."""
         picture = proxy(frame, self.info, DETECT_MAX_PX)
         scale = self.info.display_width / picture.shape[1]
-        places = list(tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale))
-        found: list[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = []
-        for (left, top, _, _), detections in zip(
-            places, self._landmarker.pool.map(lambda tile: self._detections(picture, *tile), places), strict=True
-        ):
-            for detection in detections:
-                box = detection.bounding_box
-                low = np.array([left + box.origin_x, top + box.origin_y], np.float64) * scale
-                high = low + np.array([box.width, box.height], np.float64) * scale
-                found.append((float(detection.categories[0].score), low, high))
-        found.sort(key=lambda item: -item[0])
-        kept: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        for _, low, high in found:
-            if all(_overlap(low, high, *other) < 0.3 for other in kept):
-                kept.append((low, high))
-        return kept
+        corners = list(tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale))
+        looks = self._landmarker.pool.map(lambda tile: self._detections(picture, *tile), corners)
+        found = [moved(face, corner[:2], scale) for corner, faces in zip(corners, looks, strict=True) for face in faces]
+        kept: list[Detection] = []
+        for face in sorted(found, key=lambda face: -face.score):
+            if all(_overlap(face.low, face.high, other.low, other.high) < 0.3 for other in kept):
+                kept.append(face)
+        return [Place(face.center, face.size_px, face.roll_radians) for face in kept]
 
-    def _detections(self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int) -> list[Any]:
-        """mediapipe's detections on a tile, in its pixels."""
+    def _detections(self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int) -> list[Detection]:
+        """The detector's faces on a tile, in its pixels."""
         tile = np.ascontiguousarray(picture[top : top + height, left : left + width])
         return self._landmarker.detect(tile)
 

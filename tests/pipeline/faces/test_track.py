@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from retarget.pipeline.faces.following import Place
 from retarget.pipeline.faces.landmarker import Landmarker, SeenFace
 from retarget.pipeline.faces.options import TrackOptions
 from retarget.pipeline.faces.pose import head_pose
@@ -40,7 +41,7 @@ def test_tracks_that_meet_become_the_older(place_face: Any) -> None:
 
 
 class ScriptedTracker(FaceTracker):
-    """Sees the faces it is told of: each at (center, scale_px) per frame; without mediapipe."""
+    """Sees the faces it is told of: each at (center, scale_px) per frame; without a network."""
 
     def __init__(self, info: Any, place_face: Any, script: list[list[tuple[tuple[float, float], float]]]) -> None:
         super().__init__(info, TrackOptions(min_face_px=32))
@@ -52,14 +53,14 @@ class ScriptedTracker(FaceTracker):
     def _there(self, frame: Frame) -> list[SeenFace]:
         return [seen_at(self.place_face, *place) for place in self.script[frame.index]]
 
-    def _boxes(self, frame: Frame) -> list[tuple[Any, Any]]:
+    def _places(self, frame: Frame) -> list[Place]:
         self.detections.append(frame.index)
-        boxes = [seen.box for seen in self._there(frame)]
-        return [(low + self.detector_error_px, high + self.detector_error_px) for low, high in boxes]
+        error = self.detector_error_px
+        return [Place(seen.center + error, seen.size_px, 0.0) for seen in self._there(frame)]
 
-    def _look(self, frame: Frame, center: Any, size_px: float, roll_radians: float) -> SeenFace | None:  # noqa: ARG002
-        near = [seen for seen in self._there(frame) if np.abs(seen.center - center).max() < size_px]
-        return min(near, key=lambda seen: float(np.linalg.norm(seen.center - center)), default=None)
+    def _look(self, frame: Frame, place: Place) -> SeenFace | None:
+        near = [seen for seen in self._there(frame) if np.abs(seen.center - place.center).max() < place.size_px]
+        return min(near, key=lambda seen: float(np.linalg.norm(seen.center - place.center)), default=None)
 
 
 def follow(make_frame: Any, tracker: ScriptedTracker, shots: list[int] | None = None) -> list[TrackedFrame]:

@@ -1,0 +1,55 @@
+"""Where a face that was seen is looked for next: in the box that the detector would give, without asking it.
+
+MediaPipe follows a face on 1.5 times the box of its landmarks, but a picture of its own it looks at on 1.5 times the
+detector's box, which is 7 % smaller, and on most faces cut at the forehead. How a face sits in the region shifts what
+is measured: 5 % move AU01 by 0.1. Action units are defined by what is measured in the detector's box, so that is what
+is predicted, from how the mesh is proportioned. Fitted on 882 faces of clips and stills; the side is met within 1.6 %
+(one fixed share of the mesh: 2.9 %), the middle within 1.4 % (2.9 %).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_OUTER_EYES, _LIPS, _BROWS, _EARS, _NOSE = (33, 263), (13, 14), (105, 334), (234, 454), (1,)
+
+# For the heights of eyes, nose, lips and brows over the mesh's middle, its width and height, how far the nose is off
+# the middle, the ears' height, and 1; all relative to the mesh's longer side.
+_SIDE = np.array([0.006, 0.174, 0.051, 0.398, 0.162, 0.498, 0.012, -0.347, 0.376])
+_BELOW = np.array([-0.177, 0.022, 0.238, -0.31, 0.048, -0.003, -0.058, 0.67, -0.132])
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a face is looked for: a box as the detector's, and its turn."""
+
+    center: NDArray[np.float64]
+    """(2,) display pixels."""
+    size_px: float
+    """The box's side."""
+    roll_radians: float
+    """In-plane turn; positive is clockwise in the picture."""
+
+
+def place_of(landmarks: NDArray[np.floating]) -> Place:
+    """The detector's box, most likely, around landmarks (478, 2 or 3)."""
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    across = points[_OUTER_EYES[1]] - points[_OUTER_EYES[0]]
+    roll = float(np.arctan2(across[1], across[0]))
+    c, s = np.cos(roll), np.sin(roll)
+    turn = np.array([[c, -s], [s, c]])  # upright -> display
+    upright = points @ turn
+    low, high = upright.min(0), upright.max(0)
+    middle, side = (low + high) / 2, float(max((high - low).max(), 1e-6))
+    about = _proportions((upright - middle) / side, (high - low) / side)
+    return Place(turn @ (middle + (0, side * (_BELOW @ about))), side * float(_SIDE @ about), roll)
+
+
+def _proportions(mesh: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
+    eyes, nose, lips, brows, ears = (
+        mesh[list(part)].mean(0) for part in (_OUTER_EYES, _NOSE, _LIPS, _BROWS, _EARS)
+    )
+    return np.array([eyes[1], nose[1], lips[1], brows[1], *size, abs(nose[0]), ears[1], 1.0])

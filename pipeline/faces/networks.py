@@ -1,0 +1,115 @@
+"""MediaPipe's three networks, run by LiteRT on the CPU, and what stands around them.
+
+The only user of LiteRT. Of what runs them exactly it is the fastest (README, "Speed"); `retarget.model` has them in
+torch, for whoever needs many faces on a GPU, or gradients.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from retarget.model.blendshapes import BLENDSHAPE_LANDMARKS
+
+from ..records import LANDMARKS
+from .detections import DETECTOR_PX, Detection, decoded, detection_of, merged
+from .models import FaceModels
+
+LANDMARKS_PX = 256
+"""Side of the picture the landmark network sees."""
+
+LEAST_PRESENCE = 0.5
+"""Below it, what was looked at is no face."""
+
+_CHOSEN = np.array(BLENDSHAPE_LANDMARKS)
+
+
+def backend() -> str:
+    """What runs the networks, for a report."""
+    return f"LiteRT {importlib.metadata.version('ai-edge-litert')} on the CPU"
+
+
+class Networks:
+    """One set of the networks; used by one thread at a time."""
+
+    margin = 1.5
+    """Side of a region, relative to the detector's box: MediaPipe's own."""
+
+    def __init__(self, detector: Interpreter, landmarks: Interpreter, blendshapes: Interpreter) -> None:
+        self._detector, self._landmarks, self._blendshapes = detector, landmarks, blendshapes
+
+    @classmethod
+    def load(cls, models: FaceModels) -> Self:
+        """Ready to run."""
+        return cls(*(_interpreter(data) for data in (models.detector, models.landmarks, models.blendshapes)))
+
+    def landmarks(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+        """Landmarks (478, 3) in pixels of a region (256, 256, 3) uint8 RGB with an upright face that fills two
+        thirds of it, and how likely it is one, in [0, 1]."""
+        points, presence = _run(self._landmarks, rgb, 1 / 255, 0)[:2]
+        return points.reshape(LANDMARKS, 3).astype(np.float64), float(1 / (1 + np.exp(-np.float64(presence.item()))))
+
+    def blendshapes(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
+        """(52,) scores in [0, 1], in the order of `BLENDSHAPES`, of landmarks (478, 3) in pixels of any size."""
+        chosen = points[None, _CHOSEN, :2].astype(np.float32)
+        (scores,) = _run(self._blendshapes, chosen, 1, 0)
+        return scores
+
+    def look(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]] | None:
+        """Landmarks (478, 3) in the pixels of a window (256, 256, 3) uint8 RGB opened around a face, as `margin`
+        says, and its blendshapes (52,); None where it is none."""
+        points, presence = self.landmarks(rgb)
+        return (points, self.blendshapes(points)) if presence >= LEAST_PRESENCE else None
+
+    def find(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]] | None:
+        """As `look`, of the best face anywhere in a picture (h, w, 3) uint8 RGB, in its pixels."""
+        detections = self.detect(rgb)
+        if not detections:
+            return None
+        # MediaPipe's region: x and y have scales of their own, as the box is not quite square
+        box = self.margin * (detections[0].high - detections[0].low)
+        c, s = np.cos(detections[0].roll_radians), np.sin(detections[0].roll_radians)
+        back = np.array([[c, -s], [s, c]]) * (box / LANDMARKS_PX)
+        matrix = np.c_[back, detections[0].center - back @ (LANDMARKS_PX / 2, LANDMARKS_PX / 2)]
+        flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (LANDMARKS_PX, LANDMARKS_PX)
+        region = cv2.warpAffine(rgb, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        seen, presence = self.landmarks(region)
+        points = np.c_[seen[:, :2] @ back.T + matrix[:, 2], seen[:, 2] * box[0] / LANDMARKS_PX]
+        return (points, self.blendshapes(points)) if presence >= LEAST_PRESENCE else None
+
+    def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
+        """Faces in a picture (h, w, 3) uint8 RGB, the best first, in its pixels."""
+        height, width = picture.shape[:2]
+        side = max(width, height)
+        corner = np.array([(side - width) / 2, (side - height) / 2])
+        # MediaPipe's own sampling: by pixel numbers, not centres, and without an average where it shrinks
+        scale = DETECTOR_PX / side
+        matrix = np.array([[scale, 0, corner[0] * scale], [0, scale, corner[1] * scale]])
+        small = cv2.warpAffine(picture, matrix, (DETECTOR_PX, DETECTOR_PX))
+        raw, logits = _run(self._detector, small, 1 / 127.5, -1)
+        faces = merged(*decoded(raw[0], logits.reshape(-1)))
+        return [detection_of(score, place * side - corner) for score, place in faces]
+
+    def close(self) -> None:
+        """Nothing is held that does not go by itself."""
+
+
+def _interpreter(data: bytes) -> Interpreter:
+    interpreter = Interpreter(model_content=data, num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _run(interpreter: Interpreter, values: NDArray[Any], scale: float, offset: float) -> list[NDArray[np.float32]]:
+    """The outputs for values * scale + offset, each a copy."""
+    target = interpreter.tensor(interpreter.get_input_details()[0]["index"])
+    np.multiply(values, np.float32(scale), out=target().reshape(values.shape), casting="unsafe")
+    if offset:
+        np.add(target(), np.float32(offset), out=target())
+    interpreter.invoke()
+    return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
