@@ -20,5 +20,5 @@ To look at: `preview`, `measure_quality`, `track_video`. Many clips: `run_batch`
 
 import lazy_loader
 
-# A public name is imported when it is first asked for: torch and mediapipe take seconds to load.
+# A public name is imported when it is first asked for: torch and the tracker take a second or more to load.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -102,7 +102,7 @@ class _Attempt:
             return self._make(unfinished, tell)
 
     def _make(self, unfinished: Path | None, tell: Tell) -> Outcome:
-        from ..report import write_report  # what follows brings torch and mediapipe
+        from ..report import write_report  # what follows brings torch and the tracker
         from ..run import retarget_video
 
         job = self._job

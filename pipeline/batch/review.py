@@ -74,7 +74,7 @@ def _qualities(clips: Sequence[_Clip], workers: int) -> Iterator[ClipQuality]:
     if min(workers, len(clips)) < 2:
         yield from map(_quality, clips)
         return
-    spawn = multiprocessing.get_context("spawn")  # forking would copy the threads of torch and mediapipe
+    spawn = multiprocessing.get_context("spawn")  # forking would copy the threads of torch and the tracker
     with ProcessPoolExecutor(min(workers, len(clips)), mp_context=spawn) as pool:
         yield from pool.map(_quality, clips)
 

@@ -59,7 +59,7 @@ class TrackingAhead:
         folder, job = self._setting.cache_dir, task.job
         if folder is None:
             return
-        from ..faces import TrackingCache  # both bring mediapipe
+        from ..faces import TrackingCache  # both bring the tracker
         from ..run import track_ahead
 
         cache = TrackingCache(folder, limit_bytes=self._setting.cache_limit_bytes, contents=self._contents)

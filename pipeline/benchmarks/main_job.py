@@ -26,12 +26,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..faces import WINDOW_PX, FaceTracker, chain
-from ..media import EncodeOptions, create_video, open_video, sample_rgb
+from ..faces import Landmarker
+from ..media import EncodeOptions, create_video, open_video
 from ..options import RetargetOptions
 from ..records import Frame
 from ..run import retarget_video
 from ..session import analyse_clip, load_driver, plan_edits
+from .tracking import windows_of
 
 SIZES = ((640, 360), (1920, 1080))
 
@@ -119,13 +120,10 @@ def _frames(clip: Path) -> Iterator[Frame]:
 
 
 def _landmark_seconds(clip: Path) -> float:
-    """One call a frame on a window around the middle of the picture, prepared beforehand."""
-    with open_video(clip) as reader, FaceTracker(reader.info) as tracker:
-        scale = WINDOW_PX / reader.info.display_height
-        window = np.array([[scale, 0, WINDOW_PX / 2 - scale * 0.7 * reader.info.display_width], [0, scale, 0]])
-        matrix = chain(window, reader.info.display_from_coded)
-        pictures = [sample_rgb(frame, reader.info.color, matrix, (WINDOW_PX, WINDOW_PX)) for frame in reader]
-        return _timed(lambda: [tracker.landmark(picture) for picture in pictures])
+    """One call a frame on the window where its face is, prepared beforehand."""
+    with open_video(clip) as reader, Landmarker() as landmarker:
+        views = windows_of(list(reader), reader.info, landmarker)
+        return _timed(lambda: [landmarker.see(*view) for view in views])
 
 
 def _encode_seconds(clip: Path, output: Path) -> float:

@@ -17,8 +17,8 @@ DETECTOR_PX = 128
 """Side of the picture the detector sees."""
 
 LEAST_SCORE = 0.5
-MOST_OVERLAP = 0.5
-"""Intersection over union above which two boxes are one face."""
+MOST_OVERLAP = 0.3
+"""Intersection over union above which two boxes are one face, where all faces are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +81,14 @@ def decoded(
 
 
 def merged(
-    scores: NDArray[np.float64], places: NDArray[np.float64]
+    scores: NDArray[np.float64], places: NDArray[np.float64], most_overlap: float = MOST_OVERLAP
 ) -> list[tuple[float, NDArray[np.float64]]]:
     """(score, (8, 2) place) of each face: weighted averages of what overlaps the best that is left."""
     found = []
     left = np.arange(len(scores))
     while len(left):
         best = left[0]
-        same = _intersection_over_union(places[best], places[left]) > MOST_OVERLAP
+        same = _intersection_over_union(places[best], places[left]) > most_overlap
         same[0] = True
         weights = scores[left[same]]
         found.append((float(scores[best]), np.tensordot(weights / weights.sum(), places[left[same]], 1)))

@@ -215,7 +215,7 @@ def _loaded(tracker: Tracker, models: FaceModels) -> Runner:
     if tracker == "own":
         from .networks import Networks
 
-        return Networks.load(models)
+        return Networks(models)
     from .mediapipe_graphs import MediaPipe
 
     return MediaPipe.load(models)

@@ -7,7 +7,7 @@ torch, for whoever needs many faces on a GPU, or gradients.
 from __future__ import annotations
 
 import importlib.metadata
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from retarget.model.blendshapes import BLENDSHAPE_LANDMARKS
 
 from ..records import LANDMARKS
-from .detections import DETECTOR_PX, Detection, decoded, detection_of, merged
+from .detections import DETECTOR_PX, MOST_OVERLAP, Detection, decoded, detection_of, merged
 from .models import FaceModels
 
 LANDMARKS_PX = 256
@@ -25,6 +25,10 @@ LANDMARKS_PX = 256
 
 LEAST_PRESENCE = 0.5
 """Below it, what was looked at is no face."""
+
+OVERLAP_OF_ONE = 0.5
+"""Intersection over union above which two boxes are one face, where the best face is asked for: MediaPipe's
+landmarker says 0.5, its detector 0.3."""
 
 _CHOSEN = np.array(BLENDSHAPE_LANDMARKS)
 
@@ -40,24 +44,21 @@ class Networks:
     margin = 1.5
     """Side of a region, relative to the detector's box: MediaPipe's own."""
 
-    def __init__(self, detector: Interpreter, landmarks: Interpreter, blendshapes: Interpreter) -> None:
-        self._detector, self._landmarks, self._blendshapes = detector, landmarks, blendshapes
-
-    @classmethod
-    def load(cls, models: FaceModels) -> Self:
-        """Ready to run."""
-        return cls(*(_interpreter(data) for data in (models.detector, models.landmarks, models.blendshapes)))
+    def __init__(self, models: FaceModels) -> None:
+        self._detector, self._landmarks, self._blendshapes = (
+            _Network(data) for data in (models.detector, models.landmarks, models.blendshapes)
+        )
 
     def landmarks(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
         """Landmarks (478, 3) in pixels of a region (256, 256, 3) uint8 RGB with an upright face that fills two
         thirds of it, and how likely it is one, in [0, 1]."""
-        points, presence = _run(self._landmarks, rgb, 1 / 255, 0)[:2]
+        points, presence = self._landmarks.run(rgb, 1 / 255)[:2]
         return points.reshape(LANDMARKS, 3).astype(np.float64), float(1 / (1 + np.exp(-np.float64(presence.item()))))
 
     def blendshapes(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """(52,) scores in [0, 1], in the order of `BLENDSHAPES`, of landmarks (478, 3) in pixels of any size."""
         chosen = points[None, _CHOSEN, :2].astype(np.float32)
-        (scores,) = _run(self._blendshapes, chosen, 1, 0)
+        (scores,) = self._blendshapes.run(chosen)
         return scores
 
     def look(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]] | None:
@@ -68,7 +69,7 @@ class Networks:
 
     def find(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]] | None:
         """As `look`, of the best face anywhere in a picture (h, w, 3) uint8 RGB, in its pixels."""
-        detections = self.detect(rgb)
+        detections = self.detect(rgb, OVERLAP_OF_ONE)
         if not detections:
             return None
         # MediaPipe's region: x and y have scales of their own, as the box is not quite square
@@ -82,7 +83,7 @@ class Networks:
         points = np.c_[seen[:, :2] @ back.T + matrix[:, 2], seen[:, 2] * box[0] / LANDMARKS_PX]
         return (points, self.blendshapes(points)) if presence >= LEAST_PRESENCE else None
 
-    def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, picture: NDArray[np.uint8], most_overlap: float = MOST_OVERLAP) -> list[Detection]:
         """Faces in a picture (h, w, 3) uint8 RGB, the best first, in its pixels."""
         height, width = picture.shape[:2]
         side = max(width, height)
@@ -91,25 +92,28 @@ class Networks:
         scale = DETECTOR_PX / side
         matrix = np.array([[scale, 0, corner[0] * scale], [0, scale, corner[1] * scale]])
         small = cv2.warpAffine(picture, matrix, (DETECTOR_PX, DETECTOR_PX))
-        raw, logits = _run(self._detector, small, 1 / 127.5, -1)
-        faces = merged(*decoded(raw[0], logits.reshape(-1)))
+        raw, logits = self._detector.run(small, 1 / 127.5, -1)
+        faces = merged(*decoded(raw[0], logits.reshape(-1)), most_overlap)
         return [detection_of(score, place * side - corner) for score, place in faces]
 
     def close(self) -> None:
         """Nothing is held that does not go by itself."""
 
 
-def _interpreter(data: bytes) -> Interpreter:
-    interpreter = Interpreter(model_content=data, num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter
+class _Network:
+    """One network."""
 
+    def __init__(self, data: bytes) -> None:
+        self._interpreter = Interpreter(model_content=data, num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
 
-def _run(interpreter: Interpreter, values: NDArray[Any], scale: float, offset: float) -> list[NDArray[np.float32]]:
-    """The outputs for values * scale + offset, each a copy."""
-    target = interpreter.tensor(interpreter.get_input_details()[0]["index"])
-    np.multiply(values, np.float32(scale), out=target().reshape(values.shape), casting="unsafe")
-    if offset:
-        np.add(target(), np.float32(offset), out=target())
-    interpreter.invoke()
-    return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
+    def run(self, values: NDArray[Any], scale: float = 1, offset: float = 0) -> list[NDArray[np.float32]]:
+        """The outputs for values * scale + offset, each a copy."""
+        target = self._interpreter.tensor(self._input)
+        np.multiply(values, np.float32(scale), out=target().reshape(values.shape), casting="unsafe")
+        if offset:
+            np.add(target(), np.float32(offset), out=target())
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]

@@ -33,8 +33,7 @@ def detect_shots(
     Args:
         small: gives an RGB uint8 proxy of a frame, about `PROXY_PX` wide.
     """
-    # It counts from a cut to the frame it is fed, which is WINDOW_FRAMES past the one it judges.
-    detector = AdaptiveDetector(min_scene_len=MIN_SHOT_FRAMES + WINDOW_FRAMES, window_width=WINDOW_FRAMES)
+    detector = AdaptiveDetector(min_scene_len=MIN_SHOT_FRAMES, window_width=WINDOW_FRAMES)
     waiting: deque[Frame] = deque()
     cuts: set[int] = set()
     shot = 0

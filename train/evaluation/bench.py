@@ -51,7 +51,7 @@ class Tools:
 def open_tools() -> Iterator[Tools]:
     """The real tools, as far as they are installed."""
     from ..metrics import (
-        CropMeter,  # loads mediapipe
+        CropMeter,  # loads the tracker
         PerceptualFeatures,
     )
 

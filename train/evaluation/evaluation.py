@@ -256,7 +256,7 @@ def _settings(options: EvaluateOptions) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    names = ("retarget", "torch", "mediapipe", "kornia")
+    names = ("retarget", "torch", "ai-edge-litert", "kornia")
     found = {name: importlib.metadata.version(name) for name in names}
     return {"python": platform.python_version(), **found, "cores": str(os.cpu_count())}
 

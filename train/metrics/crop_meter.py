@@ -26,7 +26,7 @@ class Measured:
 class CropMeter:
     """The pipeline's own measure of a face, on crops: a `Meter`.
 
-    A context manager that owns mediapipe's graphs; not for several threads at once.
+    A context manager that owns its landmarker; not for several threads at once.
     """
 
     def __init__(self) -> None:

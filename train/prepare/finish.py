@@ -16,6 +16,7 @@ import numpy as np
 
 from retarget.model.files import write_whole
 from retarget.pipeline.errors import DriverError, NoFaceError
+from retarget.pipeline.faces import tracker_details
 
 from ..data import SPLITS, Dataset, open_dataset, save_dataset
 from .contact_sheet import contact_sheet
@@ -95,7 +96,8 @@ def _about(sources: Sequence[Source], options: PrepareOptions, report: PrepareRe
     return {
         "counts": report.as_json(),
         "options": options.as_json(),
-        "versions": {name: importlib.metadata.version(name) for name in ("retarget", "mediapipe", "av", "numpy")},
+        "versions": {name: importlib.metadata.version(name) for name in ("retarget", "av", "numpy")},
+        "tracking": tracker_details("own"),
         "inputs": [
             {
                 "file": name,

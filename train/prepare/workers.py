@@ -31,7 +31,7 @@ def run(tasks: Sequence[Task], jobs: int) -> Generator[Task, None, None]:
                 measure(task, landmarker)
                 yield task
         return
-    context = multiprocessing.get_context("spawn")  # forking would copy the threads of torch and mediapipe
+    context = multiprocessing.get_context("spawn")  # forking would copy the threads of torch and the tracker
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
     try:
         running: dict[Future[None], Task] = {pool.submit(_measure_in_worker, task): task for task in tasks}
