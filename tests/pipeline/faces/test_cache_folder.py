@@ -1,4 +1,4 @@
-"""Where the cache is, on any system."""
+"""Where tracking is kept."""
 
 from __future__ import annotations
 
