@@ -110,6 +110,8 @@ class _Scaled(nn.Module):
 class Blendshapes(nn.Module):
     """Landmarks -> how far each of the 52 shapes is on. Where, how large and in which picture does not count."""
 
+    chosen: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.reduce = nn.Linear(146, 96)
@@ -120,7 +122,7 @@ class Blendshapes(nn.Module):
         self.register_buffer("chosen", torch.tensor(BLENDSHAPE_LANDMARKS), persistent=False)
 
     def forward(self, landmarks: Tensor) -> Tensor:
-        """Scores (N, 52) in [0, 1], named by `BLENDSHAPES`, of landmarks (N, 478, 2 or 3) in pixels of any size."""
+        """Scores (N, 52) in [0, 1], named by `BLENDSHAPES`, of landmarks (N, 478, 2 or 3) in any pixels."""
         points = landmarks[:, self.chosen, :2]
         points = points - points.mean(1, keepdim=True)
         points = points / points.square().sum(2, keepdim=True).sqrt().mean(1, keepdim=True) * 0.5
@@ -147,10 +149,25 @@ class _Blaze(nn.Module):
 class Detector(nn.Module):
     """Where faces are in a picture: a score, a box and six points for each of 896 anchors."""
 
+    anchors: Tensor
+    """(896, 2) x and y of their centres, as fractions of the picture."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 24, 5, stride=2)
-        widths = ((24, 1), (28, 1), (32, 2), (36, 1), (42, 1), (48, 2), (56, 1), (64, 1), (72, 1), (80, 1), (88, 1))
+        widths = (
+            (24, 1),
+            (28, 1),
+            (32, 2),
+            (36, 1),
+            (42, 1),
+            (48, 2),
+            (56, 1),
+            (64, 1),
+            (72, 1),
+            (80, 1),
+            (88, 1),
+        )
         self.fine = nn.Sequential(*self._blocks(24, widths))
         self.coarse = nn.Sequential(*self._blocks(88, ((96, 2), (96, 1), (96, 1), (96, 1), (96, 1))))
         self.fine_scores, self.coarse_scores = nn.Conv2d(88, 2, 1), nn.Conv2d(96, 6, 1)

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -59,16 +60,17 @@ def measured(clip: Path, rounds: int) -> dict[str, Any]:
     with open_video(clip) as reader:
         info, frames = reader.info, list(reader)
     with ExitStack() as stack:
-        landmarkers = {name: stack.enter_context(Landmarker(name)) for name in get_args(Tracker) if _is_there(name)}
+        landmarkers = {
+            name: stack.enter_context(Landmarker(name)) for name in get_args(Tracker) if _is_there(name)
+        }
         views = {name: windows_of(frames, info, landmarker) for name, landmarker in landmarkers.items()}
         best = {name: {"call_ms": np.inf, "tracking_seconds": np.inf} for name in landmarkers}
         for _ in range(rounds):
             for name, landmarker in landmarkers.items():
                 times = best[name]
-                for view in views[name]:
-                    seconds = _timed(lambda l=landmarker, v=view: l.see(*v))
-                    times["call_ms"] = min(times["call_ms"], 1e3 * seconds)
-                seconds = _timed(lambda l=landmarker: _tracked(frames, info, l))
+                calls = [_timed(partial(landmarker.see, *view)) for view in views[name]]
+                times["call_ms"] = min(times["call_ms"], 1e3 * min(calls))
+                seconds = _timed(partial(_tracked, frames, info, landmarker))
                 times["tracking_seconds"] = min(times["tracking_seconds"], seconds)
     return {"frames": len(frames), "trackers": _shown(best, len(frames)), **_ratios(best)}
 

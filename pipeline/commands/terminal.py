@@ -88,7 +88,7 @@ def bars(*, quiet: bool, unit: str = "frame") -> Progress[Any]:
 
 @contextlib.contextmanager
 def own_stderr() -> Iterator[None]:
-    """Keeps the terminal to ourselves: LiteRT and mediapipe write to file descriptor 2, and nothing turns that off.
+    """Keeps the terminal to ourselves: LiteRT and mediapipe write to file descriptor 2; nothing turns that off.
 
     Python's stderr moves to a copy of it; native crashes still report there.
     """

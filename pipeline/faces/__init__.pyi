@@ -14,8 +14,8 @@ from .crop import crop_matrix as crop_matrix
 from .expression import AU_SOURCE as AU_SOURCE
 from .following import place_of as place_of
 from .landmarker import WINDOW_PX as WINDOW_PX
-from .landmarker import Window as Window
 from .landmarker import Landmarker as Landmarker
+from .landmarker import Window as Window
 from .landmarker import tracker_details as tracker_details
 from .options import Tracker as Tracker
 from .options import TrackOptions as TrackOptions

@@ -1,8 +1,8 @@
 """What the detector's numbers mean: faces with a box and a turn, each once.
 
-The network looks at 896 anchors and says for each how sure it is of a face, where its box lies and where six points
-of it do. One face raises several anchors: those that overlap are averaged, weighted by their scores. All of it is
-as MediaPipe's face detector graph defines it.
+The network looks at 896 anchors and says for each how sure it is of a face, where its box lies and where six
+points of it do. One face raises several anchors: those that overlap are averaged, weighted by their scores. All
+of it is as MediaPipe's face detector graph defines it.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class Detection:
 
 
 def moved(face: Detection, corner: tuple[int, int], scale: float) -> Detection:
-    """A tile's face in the picture that the tile was cut from at `corner` (x, y) and that is `scale` times larger."""
+    """A tile's face in a picture `scale` times larger than the one the tile was cut from at `corner` (x, y)."""
     low, high = (scale * (point + corner) for point in (face.low, face.high))
     return replace(face, low=low, high=high)
 
 
 @cache
 def anchors() -> NDArray[np.float32]:
-    """(896, 2) x and y of the anchors, as fractions of the picture: two at each of 16 x 16 places, six of 8 x 8."""
+    """(896, 2) x and y of the anchors as fractions of the picture: two at each of 16 x 16 places, six of 8 x 8."""
     rows = []
     for side, each in ((16, 2), (8, 6)):
         y, x = np.divmod(np.arange(side * side), side)

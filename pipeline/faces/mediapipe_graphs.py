@@ -103,5 +103,5 @@ def _detection(found: Any, shape: tuple[int, ...]) -> Detection:
     box, (right, left) = found.bounding_box, found.keypoints[:2]
     low = np.array([box.origin_x, box.origin_y], np.float64)
     across = np.array([(left.x - right.x) * shape[1], (left.y - right.y) * shape[0]])
-    high = low + (box.width, box.height)
+    high = low + np.array([box.width, box.height])
     return Detection(float(found.categories[0].score), low, high, float(np.arctan2(across[1], across[0])))

@@ -1,7 +1,7 @@
 """MediaPipe's three networks, run by LiteRT on the CPU, and what stands around them.
 
-The only user of LiteRT. Of what runs them exactly it is the fastest (README, "Speed"); `retarget.model` has them in
-torch, for whoever needs many faces on a GPU, or gradients.
+The only user of LiteRT. Of what runs them exactly it is the fastest on a CPU (pipeline/README.md, "Speed");
+`retarget.model.face_networks` has them in torch, for whoever needs many faces on a GPU, or gradients.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Networks:
         """Landmarks (478, 3) in pixels of a region (256, 256, 3) uint8 RGB with an upright face that fills two
         thirds of it, and how likely it is one, in [0, 1]."""
         points, presence = self._landmarks.run(rgb, 1 / 255)[:2]
-        return points.reshape(LANDMARKS, 3).astype(np.float64), float(1 / (1 + np.exp(-np.float64(presence.item()))))
+        return points.reshape(LANDMARKS, 3).astype(np.float64), float(
+            1 / (1 + np.exp(-np.float64(presence.item())))
+        )
 
     def blendshapes(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """(52,) scores in [0, 1], in the order of `BLENDSHAPES`, of landmarks (478, 3) in pixels of any size."""

@@ -8,7 +8,6 @@ from typing import Literal, get_args
 from ..errors import OptionError
 from ..records import VideoInfo
 
-
 Tracker = Literal["own", "mediapipe"]
 """What runs the face networks: our own runner, or the package mediapipe."""
 

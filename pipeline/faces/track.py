@@ -176,14 +176,18 @@ class FaceTracker:
         scale = self.info.display_width / picture.shape[1]
         corners = list(tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale))
         looks = self._landmarker.pool.map(lambda tile: self._detections(picture, *tile), corners)
-        found = [moved(face, corner[:2], scale) for corner, faces in zip(corners, looks, strict=True) for face in faces]
+        found = [
+            moved(face, corner[:2], scale) for corner, faces in zip(corners, looks, strict=True) for face in faces
+        ]
         kept: list[Detection] = []
         for face in sorted(found, key=lambda face: -face.score):
             if all(_overlap(face.low, face.high, other.low, other.high) < 0.3 for other in kept):
                 kept.append(face)
         return [Place(face.center, face.size_px, face.roll_radians) for face in kept]
 
-    def _detections(self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int) -> list[Detection]:
+    def _detections(
+        self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int
+    ) -> list[Detection]:
         """The detector's faces on a tile, in its pixels."""
         tile = np.ascontiguousarray(picture[top : top + height, left : left + width])
         return self._landmarker.detect(tile)

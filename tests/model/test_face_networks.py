@@ -1,4 +1,4 @@
-"""The torch port: the same numbers as the runner's, batched, differentiable, in half precision, and safe to load."""
+"""The torch port: the runner's numbers, batched, differentiable, in half precision, and safe to load."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def test_a_picture_feels_what_is_measured_on_it(networks: FaceNetworks, regions:
     assert torch.isfinite(slope).all()
     step = slope / slope.norm()
     with torch.no_grad():
-        more, less = (networks.blendshapes(networks.landmarker(picture + e * step)[0])[0, 44:46].sum() for e in (0.5, -0.5))
+        more, less = (
+            networks.blendshapes(networks.landmarker(picture + e * step)[0])[0, 44:46].sum() for e in (0.5, -0.5)
+        )
     assert more > smile > less
 
 

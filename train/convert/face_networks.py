@@ -1,7 +1,7 @@
 """MediaPipe's face networks, as they come, into one safetensors file. Done once; the result is in the repository.
 
     pip install tflite
-    python -m retarget.train.convert.face_networks pipeline/faces/face_landmarker.task model/face_networks.safetensors
+    python -m retarget.train.convert.face_networks pipeline/faces/face_landmarker.task face_networks.safetensors
 
 A `.task` file is a zip of `.tflite` files. Their operators are stored in the order in which they run, and the
 modules of `model/face_networks.py` declare their parameters in that order too, so the two are read side by side;

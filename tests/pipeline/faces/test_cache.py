@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ def test_the_key_is_of_content_range_and_options(samples: Path, tmp_path: Path) 
         key(same, trim_start=0.5),
         key(same, trim_end=0.5),
         key(same, TrackOptions(min_face_px=99)),
+        *([key(same, TrackOptions(tracker="mediapipe"))] if find_spec("mediapipe") else []),
         key(samples / "smile.mp4"),
         key(samples / "astronaut.png"),
         key(samples / "astronaut.png", still_seconds=1.0),
@@ -120,3 +122,11 @@ def test_the_key_is_of_content_range_and_options(samples: Path, tmp_path: Path) 
     ]
     assert len(set(keys)) == len(keys)
     assert key(samples / "actress.mp4") == keys[0], "the name does not matter"
+
+
+def test_other_models_are_another_entry(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = TrackingCache(tmp_path)
+    with open_video(samples / "actress.mp4") as reader:
+        before = cache.key(reader, TrackOptions())
+        monkeypatch.setattr("retarget.pipeline.faces.landmarker.SHA256", "0" * 64)
+        assert cache.key(reader, TrackOptions()) != before

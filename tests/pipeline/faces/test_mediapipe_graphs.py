@@ -95,7 +95,7 @@ def test_both_detect_the_same(samples: Path, mediapipe: mediapipe_graphs.MediaPi
                 assert one.score == pytest.approx(other.score, abs=0.01)
                 np.testing.assert_allclose(one.low, other.low, atol=1.1)  # mediapipe gives whole pixels
                 np.testing.assert_allclose(one.high, other.high, atol=2.1)
-                assert one.roll_radians == pytest.approx(other.roll_radians, abs=0.02)
+                assert one.roll_radians == pytest.approx(other.roll_radians, abs=0.04)
 
 
 def test_where_it_is_not_installed_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,5 +104,4 @@ def test_where_it_is_not_installed_that_is_said(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(FaceModelError, match="--tracker mediapipe: mediapipe is not installed; pip install"):
-        with Landmarker("mediapipe"):
-            pass
+        Landmarker("mediapipe").__enter__()
