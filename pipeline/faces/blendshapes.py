@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +62,16 @@ def from_blendshapes(
     """
     if values.ndim != 2 or values.shape[1] != len(names):
         raise ValueError(f"{len(names)} blendshape names need values (n, {len(names)}), got {values.shape}")
-    matrix, filled = _mixing_matrix([name.lower() for name in names])
+    matrix, filled = _mixing_matrix(tuple(names))
     mixed = np.asarray(values, np.float64) @ matrix
-    return np.clip(mixed, 0, 1).astype(np.float32), filled
+    return np.clip(mixed, 0, 1).astype(np.float32), filled.copy()
 
 
-def _mixing_matrix(lower_names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+@cache
+def _mixing_matrix(names: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """((k, C) float64 weights, (C,) bool): how columns add up to action units, and which are complete."""
-    column = {name: i for i, name in enumerate(lower_names)}
-    matrix = np.zeros((len(lower_names), action_units.COUNT))
+    column = {name.lower(): i for i, name in enumerate(names)}
+    matrix = np.zeros((len(names), action_units.COUNT))
     filled = np.zeros(action_units.COUNT, np.bool_)
     for entry, weights in WEIGHTS.items():
         if all(shape.lower() in column for shape in weights):

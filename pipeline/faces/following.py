@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_OUTER_EYES, _LIPS, _BROWS, _EARS, _NOSE = (33, 263), (13, 14), (105, 334), (234, 454), (1,)
+_OUTER_EYES, _LIPS, _BROWS, _EARS, _NOSE = (33, 263), (13, 14), (105, 334), (234, 454), 1
+_PAIRS = np.array([_OUTER_EYES, _LIPS, _BROWS, _EARS])
 
 # For how far below the mesh's middle eyes, nose, lips and brows lie, its width and height, how far the nose is
 # to a side, how far below the ears lie, and 1; all relative to the mesh's longer side.
@@ -50,7 +51,5 @@ def place_of(landmarks: NDArray[np.floating]) -> Place:
 
 
 def _proportions(mesh: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
-    eyes, nose, lips, brows, ears = (
-        mesh[list(part)].mean(0) for part in (_OUTER_EYES, _NOSE, _LIPS, _BROWS, _EARS)
-    )
-    return np.array([eyes[1], nose[1], lips[1], brows[1], *size, abs(nose[0]), ears[1], 1.0])
+    eyes, lips, brows, ears = mesh[_PAIRS, 1].mean(1)
+    return np.array([eyes, mesh[_NOSE, 1], lips, brows, *size, abs(mesh[_NOSE, 0]), ears, 1.0])
