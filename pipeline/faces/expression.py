@@ -10,6 +10,7 @@ same frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,15 @@ def measure(landmarks: Points, names: Sequence[str], scores: NDArray[np.floating
         names: the blendshapes' names; scores: (len(names),) in [0, 1].
     """
     values = from_blendshapes(names, np.asarray(scores, np.float32)[None])[0][0]
-    for name, value in _landmark_units(landmarks, inner_brow=float(values[action_units.resolve("AU01L")[0]])):
-        values[list(action_units.resolve(name))] = value
+    for name, value in _landmark_units(landmarks, inner_brow=float(values[_columns("AU01L")[0]])):
+        values[_columns(name)] = value
     return np.clip(values, 0, 1).astype(np.float32)
+
+
+@cache
+def _columns(name: str) -> list[int]:
+    """Where an action unit stands; names are parsed once, not once a face."""
+    return list(action_units.resolve(name))
 
 
 def _landmark_units(p: Points, *, inner_brow: float) -> list[tuple[str, float]]:

@@ -15,6 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _OUTER_EYES, _LIPS, _BROWS, _EARS, _NOSE = (33, 263), (13, 14), (105, 334), (234, 454), 1
+_MOVED, _GROWN, _TURNED_RADIANS = 0.06, 0.06, float(np.radians(6))
+"""What a face does between two looks that shifts its action units no more than the detector's own unrest does."""
+
+_ANOTHER_SIZE, _ANOTHER_TURN_RADIANS = 0.3, float(np.radians(25))
+
 _PAIRS = np.array([_OUTER_EYES, _LIPS, _BROWS, _EARS])
 
 # For how far below the mesh's middle eyes, nose, lips and brows lie, its width and height, how far the nose is
@@ -33,6 +38,20 @@ class Place:
     """The box's side."""
     roll_radians: float
     """In-plane turn; positive is clockwise in the picture."""
+
+    def is_another(self, other: Place) -> bool:
+        """Whether a face is so much larger, smaller or otherwise turned that it can hardly be the one expected."""
+        grown = abs(float(np.log(self.size_px / other.size_px)))
+        return grown > _ANOTHER_SIZE or self._turned(other) > _ANOTHER_TURN_RADIANS
+
+    def is_off(self, other: Place) -> bool:
+        """Whether a face here, seen on a region made for the other place, is worth a second look."""
+        moved = float(np.linalg.norm(self.center - other.center)) / other.size_px
+        grown = abs(self.size_px / other.size_px - 1)
+        return moved > _MOVED or grown > _GROWN or self._turned(other) > _TURNED_RADIANS
+
+    def _turned(self, other: Place) -> float:
+        return float(abs((self.roll_radians - other.roll_radians + np.pi) % (2 * np.pi) - np.pi))
 
 
 def place_of(landmarks: NDArray[np.floating]) -> Place:

@@ -10,10 +10,11 @@ import contextlib
 import os
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -34,6 +35,9 @@ from .pose import HeadPose, head_pose
 
 WINDOW_PX = 256
 """Side of the picture the landmarker sees; its network's own input size."""
+
+SEARCH_MARGIN = 2.2
+"""Side of the window in which a lost face is looked for, relative to the detector's box."""
 
 CALLS_AT_ONCE = 2
 """Landmark calls that may be under way."""
@@ -83,6 +87,13 @@ class Window:
         flat = points[:, :2] @ back[:, :2].T + back[:, 2]
         return np.c_[flat, points[:, 2] / self.scale]
 
+    def place_in_display(self, face: Detection) -> Place:
+        """A face that the detector found on the window, in display pixels."""
+        back = cv2.invertAffineTransform(self.matrix)
+        turn = float(np.arctan2(back[1, 0], back[0, 0]))
+        center = back[:, :2] @ face.center + back[:, 2]
+        return Place(center, face.size_px / self.scale, face.roll_radians + turn)
+
 
 @dataclass(frozen=True, eq=False)
 class SeenFace:
@@ -93,7 +104,7 @@ class SeenFace:
     scores: NDArray[np.float32]
     names: tuple[str, ...]
 
-    @property
+    @cached_property
     def box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         points = self.landmarks[:, :2]
         return points.min(0), points.max(0)
@@ -108,7 +119,7 @@ class SeenFace:
         low, high = self.box
         return float((high - low).max())
 
-    @property
+    @cached_property
     def place(self) -> Place:
         """Where to look for it next."""
         return place_of(self.landmarks)
@@ -167,14 +178,46 @@ class Landmarker:
             return runner.find(rgb)
 
     def near(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Face | None:
-        """The face at known landmarks (478, 3) of a picture (H, W, 3) uint8 RGB, in its pixels: one landmark
-        call on a window as the tracker places it. None where there is no face, or it is another one."""
+        """The face at known landmarks (478, 3) of a picture (H, W, 3) uint8 RGB, in its pixels, seen as
+        the tracker sees it. None where there is no face, or it is another one."""
         known = SeenFace(np.asarray(landmarks, np.float64), head_pose(landmarks), np.zeros(0, np.float32), ())
-        window = self.window(known.place)
         red, green, blue = cv2.split(picture)
         frame = Frame(0, 0, Fraction(1), (green, blue, red), _RGB)
-        seen = self.see(sample_rgb(frame, Color("rgb", True), window.matrix, (WINDOW_PX, WINDOW_PX)), window)
+        size = (WINDOW_PX, WINDOW_PX)
+        seen = self.look(lambda window: sample_rgb(frame, Color("rgb", True), window.matrix, size), known.place)
         return seen.face(0) if seen is not None and is_same(seen, known) else None
+
+    def look(
+        self, view: Callable[[Window], NDArray[np.uint8]], place: Place, *, is_known: bool = True
+    ) -> SeenFace | None:
+        """The face at about a place, in display pixels; None where there is none.
+
+        A face that is not there is looked for around. One that turns out to sit otherwise than was thought is
+        looked at again where it is. A new one, or one that hardly can be the one that was expected, has to be a
+        face there too: what is none (a sleeve, hair) seldom looks like one twice. MediaPipe needs none of this, as
+        it asks the detector every time.
+
+        Args:
+            view: gives a window's picture (256, 256, 3) uint8 RGB.
+            is_known: a face was seen there a moment ago.
+        """
+        seen = self._seen_at(view, place)
+        if self.tracker == "mediapipe":
+            return seen
+        if seen is None:
+            around = Window.around(place.center, SEARCH_MARGIN * place.size_px, place.roll_radians)
+            faces = self.detect(view(around))
+            if not faces:
+                return None
+            place = around.place_in_display(faces[0])
+            seen = self._seen_at(view, place)
+        if seen is None or not seen.place.is_off(place):
+            return seen
+        return self._seen_at(view, seen.place) or (seen if is_known and not seen.place.is_another(place) else None)
+
+    def _seen_at(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> SeenFace | None:
+        window = self.window(place)
+        return self.see(view(window), window)
 
     def see(self, rgb: NDArray[np.uint8], window: Window) -> SeenFace | None:
         """What one landmark call on that window's picture (256, 256, 3) finds, in display pixels."""

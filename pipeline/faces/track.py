@@ -22,7 +22,7 @@ from ..records import Frame, TrackedFrame, VideoInfo
 from .crop import chain
 from .detections import Detection, moved
 from .following import Place
-from .landmarker import CALLS_AT_ONCE, WINDOW_PX, Landmarker, SeenFace, is_same
+from .landmarker import CALLS_AT_ONCE, WINDOW_PX, Landmarker, SeenFace, Window, is_same
 from .options import TrackOptions
 from .tiles import tiles
 
@@ -148,10 +148,12 @@ class FaceTracker:
         for place in self._places(frame):
             if any(_covers(t.last, place.center) for t in shot.tracks if t.missing_since_seconds is None):
                 continue
-            seen = self._look(frame, place)
+            seen = self._look(frame, place, is_known=False)
             if seen is None or _is_known(seen, shot.tracks):
                 continue
-            seen = self._look(frame, seen.place) or seen
+            seen = self._look(frame, seen.place, is_known=False)
+            if seen is None:
+                continue
             if seen.size_px < self._min_face_px:
                 self.largest_rejected_px = max(self.largest_rejected_px, seen.size_px)
                 continue
@@ -163,12 +165,14 @@ class FaceTracker:
                 shot.tracks.append(_Track(shot.next_id, seen))
                 shot.next_id += 1
 
-    def _look(self, frame: Frame, place: Place) -> SeenFace | None:
-        """One landmark call on the window around a place."""
-        window = self._landmarker.window(place)
-        window_from_coded = chain(window.matrix, self.info.display_from_coded)
-        rgb = sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
-        return self._landmarker.see(rgb, window)
+    def _look(self, frame: Frame, place: Place, *, is_known: bool = True) -> SeenFace | None:
+        """The face at about a place."""
+
+        def view(window: Window) -> NDArray[np.uint8]:
+            window_from_coded = chain(window.matrix, self.info.display_from_coded)
+            return sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
+
+        return self._landmarker.look(view, place, is_known=is_known)
 
     def _places(self, frame: Frame) -> list[Place]:
         """Where the detector sees faces on the whole picture and its tiles, the surest first."""

@@ -58,7 +58,7 @@ class ScriptedTracker(FaceTracker):
         error = self.detector_error_px
         return [Place(seen.center + error, seen.size_px, 0.0) for seen in self._there(frame)]
 
-    def _look(self, frame: Frame, place: Place) -> SeenFace | None:
+    def _look(self, frame: Frame, place: Place, *, is_known: bool = True) -> SeenFace | None:  # noqa: ARG002
         near = [seen for seen in self._there(frame) if np.abs(seen.center - place.center).max() < place.size_px]
         return min(near, key=lambda seen: float(np.linalg.norm(seen.center - place.center)), default=None)
 
