@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "av", "cv2", "mediapipe", "scipy", "matplotlib", "opentimelineio", "kornia", "scenedetect")
+HEAVY = (
+    "torch",
+    "av",
+    "cv2",
+    "ai_edge_litert",
+    "mediapipe",
+    "scipy",
+    "matplotlib",
+    "opentimelineio",
+    "kornia",
+    "scenedetect",
+)
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 

@@ -74,6 +74,8 @@ def test_several_drivers_choose_all_faces_and_those_left_over_are_named(samples:
     assert f"{drivers[1]}: not used; no shot has more than 1 face" in report.notes
     single = retarget_video(samples / "actress.mp4", drivers[0], tmp_path / "b.mp4", options)
     assert single.details["driver"] == str(drivers[0])
+    assert single.details["tracker"] == "own"
+    assert len(single.details["model_sha256"]) == 64
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from retarget.model.mesh import STABLE
-from retarget.pipeline.faces.landmarker import SeenFace, Window, is_same
+from retarget.pipeline.faces.following import Place
+from retarget.pipeline.faces.landmarker import Landmarker, SeenFace, Window, is_same, tracker_details
+from retarget.pipeline.faces.models import SHA256
 from retarget.pipeline.faces.pose import head_pose
 
 
@@ -45,3 +54,77 @@ def test_confidence_falls_with_the_misfit(place_face: Any) -> None:
     assert found[0] == 1
     assert found[-1] == 0
     assert found == sorted(found, reverse=True)
+
+
+# Looking, on a real face
+
+View = Callable[[Window], NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def landmarker() -> Iterator[Landmarker]:
+    with Landmarker() as entered:
+        yield entered
+
+
+@pytest.fixture(scope="module")
+def view(samples: Path) -> View:
+    picture = cv2.cvtColor(cv2.imread(str(samples / "astronaut.png")), cv2.COLOR_BGR2RGB)
+    return lambda window: np.asarray(cv2.warpAffine(picture, window.matrix, (256, 256)), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def place(landmarker: Landmarker, view: View) -> Place:
+    """Where the face is."""
+    seen = landmarker.look(view, Place(np.array([225.0, 120.0]), 100, 0), is_known=False)
+    assert seen is not None
+    return seen.place
+
+
+@pytest.mark.parametrize(
+    ("moved", "grown", "turned_degrees"),
+    [
+        ((0.05, 0), 1, 0),
+        ((0.3, 0.2), 1, 0),
+        ((0, 0), 1.5, 0),
+        ((0, 0), 0.75, 0),
+        ((0, 0), 1, 30),
+        ((-0.9, 0.3), 1, 0),
+    ],
+)
+def test_a_face_that_moved_is_seen_as_where_it_stood(
+    landmarker: Landmarker,
+    view: View,
+    place: Place,
+    moved: tuple[float, float],
+    grown: float,
+    turned_degrees: float,
+) -> None:
+    turn = place.roll_radians - np.radians(turned_degrees)
+    before = Place(place.center - place.size_px * np.array(moved), place.size_px / grown, turn)
+    seen, still = landmarker.look(view, before), landmarker.look(view, place)
+    assert seen is not None
+    assert still is not None
+    misfit = np.linalg.norm(seen.landmarks[:, :2] - still.landmarks[:, :2], axis=1)
+    assert misfit.mean() < 0.02 * place.size_px
+
+
+def test_nothing_is_seen_where_nothing_is(landmarker: Landmarker, view: View, place: Place) -> None:
+    elsewhere = replace(place, center=place.center + np.array([0, 3 * place.size_px]))
+    assert landmarker.look(view, elsewhere, is_known=False) is None
+
+
+def test_what_tracks_is_told() -> None:
+    about = tracker_details("own")
+    assert about["tracker"] == "own"
+    assert about["backend"].startswith("LiteRT")
+    assert about["model_sha256"] == SHA256
+
+
+def test_mediapipe_is_not_loaded_unless_asked_for() -> None:
+    code = (
+        "import sys\nfrom retarget.pipeline.faces import Landmarker\n"
+        "with Landmarker(): pass\nprint('mediapipe' in sys.modules, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["False", "False"]

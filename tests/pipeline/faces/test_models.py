@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from retarget.pipeline.commands.main import main
 from retarget.pipeline.errors import FaceModelError
 from retarget.pipeline.faces.models import models_path, read_models
 
@@ -32,3 +33,17 @@ def test_what_is_no_models_file_is_named_in_one_line(tmp_path: Path) -> None:
         assert "install retarget again" in str(caught.value)
         assert "\n" not in str(caught.value)
         assert caught.value.exit_code == 2
+
+
+def test_the_command_line_says_it_with_status_2(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "face_landmarker.task"
+    cut.write_bytes(models_path().read_bytes()[:1000])
+    monkeypatch.setattr("retarget.pipeline.faces.models.models_path", lambda: cut)
+    status = main(["track", str(samples / "smile.mp4"), "-o", str(tmp_path / "out.csv")])
+    said = capsys.readouterr().err
+    assert status == 2
+    assert said.startswith(f"retarget: {cut}: is damaged or another file")
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [cut]
