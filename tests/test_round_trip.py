@@ -231,8 +231,8 @@ def _two_faces(info: VideoInfo, frames: Sequence[Frame]) -> tuple[VideoInfo, lis
 def _changed_halves(source: Path, output: Path) -> tuple[bool, bool]:
     with open_video(source) as before, open_video(output) as after:
         changed = np.any([a.planes[0] != b.planes[0] for a, b in zip(before, after, strict=True)], axis=(0, 1))
-    middle = len(changed) // 2
-    return bool(changed[:middle].any()), bool(changed[middle:].any())
+    middle, reach = len(changed) // 2, 4  # px that an edit may fade out over the seam of the two pictures
+    return bool(changed[: middle - reach].any()), bool(changed[middle + reach :].any())
 
 
 @pytest.mark.parametrize(
@@ -260,10 +260,12 @@ def test_a_driver_of_its_own_for_each_face(actress: tuple[VideoInfo, list[Frame]
     assert _changed_halves(source, tmp_path / "output.mkv") == (False, True)
 
 
-def test_cuts_bound_tracking_and_faceless_frames_pass(less_smile: Path, tmp_path: Path) -> None:
-    source = SAMPLES / "cut.mov"  # a face, then a title card
+def test_cuts_bound_tracking_and_faceless_frames_pass(tmp_path: Path) -> None:
+    source = SAMPLES / "cut.mov"  # a face that stops smiling, then a title card
+    driver = tmp_path / "jaw.yaml"
+    driver.write_text("curves: {AU26: {blend: add, keys: {0: 0.3}}}\n")
     report = retarget_video(
-        source, less_smile, tmp_path / "o.mkv", RetargetOptions(encode=EncodeOptions(codec="ffv1"))
+        source, driver, tmp_path / "o.mkv", RetargetOptions(encode=EncodeOptions(codec="ffv1"))
     )
     assert report.shots == 2
     assert 0 < report.frames_edited == report.frames - report.frames_without_face
