@@ -20,7 +20,7 @@ from retarget.model import action_units
 from .edit import EditedFrame, FacePlan, Plans
 from .errors import VideoReadError
 from .faces import AU_SOURCE, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
-from .files import MADE_FROM, check_not_input, check_output, check_suffix
+from .files import MADE_FROM, check_not_input
 from .media import EncodeOptions, Pieces, create_video
 from .options import RetargetOptions
 from .records import Frame
@@ -28,6 +28,7 @@ from .report import FaceReport, Report
 from .resources import Resources
 from .session import Session, load_driver, open_session, open_source
 from .stream import Clock, Progress, Stage, no_progress, prefetched
+from .usage import check_table
 
 BLEND_AHEAD_FRAMES = 2
 
@@ -109,8 +110,7 @@ def track_video(
         RetargetError: the clip cannot be read or shows no face, or the CSV cannot be written.
     """
     clip, output, options = Path(clip), Path(output), options or RetargetOptions()
-    check_suffix(output, (".csv",), "a tracking table")
-    check_output(output, inputs={clip: "the clip itself"}, overwrite=options.overwrite)
+    check_table(output, clip, overwrite=options.overwrite)
     clock = Clock()
     with open_source(clip, options) as reader:
         analysis = read_faces(reader, options.track_options(), clock=clock, progress=progress)

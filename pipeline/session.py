@@ -89,21 +89,21 @@ def plan_edits(
     driver: Driver,
     options: RetargetOptions | None = None,
     *,
-    resting: NDArray[np.float32] | None = None,
+    neutral: NDArray[np.float32] | float | str | None = None,
 ) -> Plans:
     """What will be done to whom: relative action units for every selected face and frame. Touches no picture.
 
     Args:
         driver: from `load_driver`, at `analysis.info.frame_rate`.
-        resting: (C,) the source's expression at rest, in place of `options.source_neutral`. Needed to plan many
-            times where that is a picture, which is else measured each time.
+        neutral: what `source_neutral` gave for the options. Only needed to plan many times where that is a
+            picture, which is else measured each time.
 
     Raises:
         NoFaceError: no shot has as many faces as the options select.
         OptionError: the source's neutral is asked for at a time at which no face is seen.
     """
     options = options or RetargetOptions()
-    neutral = resting if resting is not None else source_neutral(options)
+    neutral = source_neutral(options) if neutral is None else neutral
     everyone = FaceSelection("left-right", None) if is_per_face(driver) else None
     plans = plan_faces(analysis, driver, options.plan_options(neutral, everyone))
     if not plans.faces:
@@ -134,16 +134,11 @@ def edited_frames(
     """
     options, resources = options or RetargetOptions(), resources or Resources()
     info = plans.analysis.info
-    with open_source(info.path, options, still_seconds=_still_seconds(plans)) as reader:
+    shown_seconds = info.duration_seconds_from_header if info.is_still else None
+    with open_source(info.path, options, still_seconds=shown_seconds) as reader:
         renderer = resources.renderer(options, reader.info)
         with contextlib.closing(edits(reader, renderer, plans, only)) as edited:
             yield from edited
-
-
-def _still_seconds(plans: Plans) -> float | None:
-    """How long a still was shown when it was analysed."""
-    seconds = plans.analysis.seconds
-    return None if len(seconds) < 2 else float(seconds[-1] + (seconds[-1] - seconds[-2]))
 
 
 # What is opened together
@@ -159,8 +154,8 @@ class Session:
     reader: VideoReader
     driver: Driver
     renderer: Renderer
-    resting: NDArray[np.float32] | None
-    """(C,) the source's expression at rest, where it comes from a picture."""
+    neutral: NDArray[np.float32] | float | str
+    """What the source is measured from; see `source_neutral`."""
     resources: Resources
     clock: Clock
     progress: Progress[Any]
@@ -174,7 +169,7 @@ class Session:
     def plan(self, analysis: ClipAnalysis) -> Plans:
         """What the driver asks of it; raises as `plan_edits`."""
         with self.clock.running("plan"):
-            return plan_edits(analysis, self.driver, self.options, resting=self.resting)
+            return plan_edits(analysis, self.driver, self.options, neutral=self.neutral)
 
     def edits(
         self, plans: Plans, only: Collection[int] | None = None, *, kept: int = 0, group: int | None = None
@@ -222,7 +217,7 @@ def open_session(
             reader=reader,
             driver=loaded,
             renderer=resources.renderer(options, reader.info),
-            resting=_picture_neutral(options, resources.cache),
+            neutral=source_neutral(options, resources.cache),
             resources=resources,
             clock=clock,
             progress=progress,
@@ -264,17 +259,9 @@ def source_neutral(
 ) -> NDArray[np.float32] | float | str:
     """What the source is measured from: auto, none, a second of the clip, or (C,) what a picture shows."""
     neutral = options.source_neutral
-    measured = _picture_neutral(options, cache)
-    if measured is not None:
-        return measured
-    assert is_named(neutral)
-    return neutral
-
-
-def _picture_neutral(options: RetargetOptions, cache: TrackingCache | None) -> NDArray[np.float32] | None:
-    if is_named(options.source_neutral):
-        return None
-    return DriverReader(options.measuring(), cache=cache).picture_expression(Path(str(options.source_neutral)))
+    if is_named(neutral):
+        return neutral
+    return DriverReader(options.measuring(), cache=cache).picture_expression(Path(str(neutral)))
 
 
 def _analysis(

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import MADE_FROM, check_output, check_readable, parse_pattern
-from ..media import check_output_name
+from ..files import check_output, check_readable, parse_pattern
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
+from ..usage import check_film, check_plot, check_preview, check_table
 from .loading import loading
 from .option_flags import add_options, names, options_said
 from .terminal import bars, parser, run_command
@@ -73,12 +73,7 @@ def _retarget(argv: Sequence[str]) -> int:
     _check_inputs(source, driver)
     options = options_said(arguments, source)
     read = (driver, *options.neutral_pictures())
-    check_output_name(output)
-    check_output(
-        output,
-        inputs={source: "the source itself", **dict.fromkeys(read, MADE_FROM)},
-        overwrite=arguments.overwrite,
-    )
+    check_film(output, source, read, overwrite=arguments.overwrite)
     if arguments.report:
         inputs = dict.fromkeys((source, output, *read), "another file of this job")
         check_output(arguments.report, inputs=inputs, overwrite=arguments.overwrite)
@@ -107,6 +102,8 @@ def _preview(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
     _check_inputs(arguments.source, arguments.driver)
     options = options_said(arguments, arguments.source)
+    read = (arguments.source, arguments.driver, *options.neutral_pictures())
+    check_preview(output, arguments.side_by_side, read, moments=arguments.moments, overwrite=arguments.overwrite)
 
     with loading():
         from ..review import preview
@@ -135,6 +132,7 @@ def _track(argv: Sequence[str]) -> int:
     output = arguments.output or Path(f"{_stem(arguments.source)}.csv")
     _check_inputs(arguments.source)
     options = options_said(arguments, arguments.source)
+    check_table(output, arguments.source, overwrite=arguments.overwrite)
 
     with loading():
         from ..run import track_video
@@ -152,6 +150,7 @@ def _curves(argv: Sequence[str]) -> int:
     _add_common(flags)
     arguments = flags.parse_args(argv)
     options = options_said(arguments, arguments.files[0])
+    check_plot(arguments.output, arguments.files, arguments.units, overwrite=arguments.overwrite)
 
     with loading():
         from ..review import plot_curves

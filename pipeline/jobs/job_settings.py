@@ -31,7 +31,7 @@ EXCLUSIVE = (("trim_start", "frames"), ("trim_end", "frames"), ("driver", "drive
 
 def _no_flag(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError(f"needs a number, not {str(value).lower()}")
+        raise ValueError(f"needs {Kind.NUMBER.value}, not {str(value).lower()}")
     return value
 
 
@@ -44,7 +44,7 @@ def _as_flag(value: Any) -> Any:
     words = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
     key = str(value).strip().lower()
     if key not in words:
-        raise ValueError(f"needs true or false, not {value!r}")
+        raise ValueError(f"needs {Kind.SWITCH.value}, not {value!r}")
     return words[key]
 
 
@@ -66,7 +66,7 @@ def _as_gains(value: Any) -> Any:
     for pair in _as_names(value):
         name, equals, number = pair.partition("=")
         if not equals:
-            raise ValueError(f"{pair!r} is not AU=NUMBER, such as AU12=0.5")
+            raise ValueError(f"{pair!r} is not {Kind.GAINS.value}")
         gains[name.strip()] = number.strip()
     return gains
 
@@ -81,7 +81,7 @@ def _as_rate(value: Any) -> Any:
 
 def _as_time(value: Any) -> Any:
     if not isinstance(value, int | float | str):
-        raise ValueError("needs a time: seconds (1.5), frames (36f) or timecode (00:00:01:12)")
+        raise ValueError(f"needs {Kind.TIME.value}")
     return value
 
 
@@ -214,15 +214,15 @@ def checked(model: type[_Model], row: Row, mistakes: Mistakes) -> _Model:
 
 
 _WORDS: Mapping[str, str] = {
-    "string_type": "needs text",
+    "string_type": f"needs {Kind.TEXT.value}",
     "dict_type": "needs entries, AU12: 0.5",
     "list_type": "needs a list",
-    "float_parsing": "needs a number",
-    "float_type": "needs a number",
-    "int_parsing": "needs a whole number",
-    "int_from_float": "needs a whole number",
-    "int_type": "needs a whole number",
-    "finite_number": "needs a number",
+    "float_parsing": f"needs {Kind.NUMBER.value}",
+    "float_type": f"needs {Kind.NUMBER.value}",
+    "int_parsing": f"needs {Kind.COUNT.value}",
+    "int_from_float": f"needs {Kind.COUNT.value}",
+    "int_type": f"needs {Kind.COUNT.value}",
+    "finite_number": f"needs {Kind.NUMBER.value}",
     "string_too_short": "is empty; say something or leave it out",
     "too_short": "is empty; say something or leave it out",
 }

@@ -22,10 +22,11 @@ from matplotlib.patches import Patch
 from retarget.model import action_units
 from retarget.model.action_units import ActionUnit
 
-from ..errors import DriverError, OptionError
-from ..files import MADE_FROM, check_output, check_suffix, suffixes, write_whole
+from ..errors import DriverError
+from ..files import write_whole
 from ..options import RetargetOptions
 from ..stream import Progress, no_progress
+from ..usage import check_plot
 from .curve_reading import Curves, Kind, curves_in
 from .drawing import shortened
 
@@ -74,10 +75,7 @@ def plot_curves(
     """
     options, output = options or RetargetOptions(), Path(output)
     paths = [Path(file) for file in files]
-    if not paths:
-        raise OptionError("no file to plot; give a curve, a capture, a clip or a run's report")
-    check_suffix(output, suffixes.PLOTS, "a plot")
-    check_output(output, inputs=dict.fromkeys(paths, MADE_FROM), overwrite=overwrite or options.overwrite)
+    check_plot(output, paths, units, overwrite=overwrite or options.overwrite)
     named = [entries for name in units if (entries := action_units.resolve(name))]
     curves: list[Curves] = []
     for path in paths:

@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..edit import Plans
-from ..errors import OptionError
-from ..files import MADE_FROM, check_output, check_suffix, suffixes, write_whole
+from ..files import write_whole
 from ..media import open_video
 from ..options import RetargetOptions
 from ..report import Report
 from ..run import Tally, check_count, report_of_run
 from ..session import Session, open_session
 from ..stream import Clock, Progress, Stage, no_progress
+from ..usage import check_preview
 from .artist import Artist
 from .comparison import Comparison
 from .contact_sheet import ContactSheet, encoded
 from .drawing import shortened
 from .driver_clip import DriverClip, is_clip
 from .moments import choose_moments
-
-MOST_MOMENTS = 24
 
 
 def preview(
@@ -72,9 +70,8 @@ def preview(
     film_path = None if side_by_side is None else Path(side_by_side)
     options = options or RetargetOptions()
     overwrite = overwrite or options.overwrite
-    if not 1 <= moments <= MOST_MOMENTS:
-        raise OptionError(f"{moments} moments make no contact sheet; use 1 to {MOST_MOMENTS}")
-    _check_outputs(output, film_path, (source, driver, *options.neutral_pictures()), overwrite=overwrite)
+    read = (source, driver, *options.neutral_pictures())
+    check_preview(output, film_path, read, moments=moments, overwrite=overwrite)
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(open_session(source, driver, options, clock=clock, progress=progress))
@@ -101,15 +98,6 @@ def preview(
         details={**report.details, **details},
         seconds={**clock.seconds(), "elapsed": round(time.perf_counter() - started, 3)},
     )
-
-
-def _check_outputs(output: Path, film: Path | None, read: Iterable[Path], *, overwrite: bool) -> None:
-    inputs = dict.fromkeys(read, MADE_FROM)
-    check_suffix(output, suffixes.CONTACT_SHEETS, "a contact sheet")
-    check_output(output, inputs=inputs, overwrite=overwrite)
-    if film is not None:
-        check_suffix(film, suffixes.FILM_OUTPUTS, "a comparison")
-        check_output(film, inputs=inputs, overwrite=overwrite)
 
 
 def _driver_clip(stack: contextlib.ExitStack, driver: Path, session: Session) -> DriverClip:

@@ -8,12 +8,33 @@ import pytest
 import torch
 from torch import Tensor
 
+from retarget.model import action_units
+from retarget.model.geometry import GeometryModel
 from retarget.model.mesh import LANDMARKS, MOUTH
 from retarget.pipeline.faces import canonical_face
 
 SIZE = 128
 CENTER = (64.0, 55.0)
 SCALE = 50.0
+
+Make = Callable[..., GeometryModel]
+
+
+def tensor(array: Any) -> Tensor:
+    return torch.tensor(np.asarray(array), dtype=torch.float32)
+
+
+def units(**values: float) -> Tensor:
+    out = torch.zeros(1, action_units.COUNT)
+    for name, value in values.items():
+        out[0, list(action_units.resolve(name))] = value
+    return out
+
+
+def grid(size: int = SIZE) -> Tensor:
+    """(2, S, S) pixel centres, x then y."""
+    axis = torch.arange(size) + 0.5
+    return torch.stack([axis[None].expand(size, size), axis[:, None].expand(size, size)])
 
 
 @pytest.fixture

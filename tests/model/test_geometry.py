@@ -1,6 +1,5 @@
 """The head's pose, and how action units move its landmarks."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,22 +12,7 @@ from retarget.model.geometry import GeometryModel
 from retarget.model.mesh import LANDMARKS, MOUTH
 from retarget.model.response import FaceResponse, ResponseConfig
 
-SIZE = 128
-CENTER = (64.0, 55.0)
-SCALE = 50.0
-
-Make = Callable[..., GeometryModel]
-
-
-def tensor(array: Any) -> Tensor:
-    return torch.tensor(np.asarray(array), dtype=torch.float32)
-
-
-def units(**values: float) -> Tensor:
-    out = torch.zeros(1, action_units.COUNT)
-    for name, value in values.items():
-        out[0, list(action_units.resolve(name))] = value
-    return out
+from .conftest import CENTER, SCALE, SIZE, Make, tensor, units
 
 
 def varied(place_face: Any) -> tuple[Tensor, Tensor]:
@@ -104,8 +88,8 @@ def test_from_fit_keeps_the_tensors_and_has_nothing_to_learn(make_geometry: Make
 def test_a_response_adds_to_the_linear_motion_and_can_be_left_out(make_geometry: Make, drop_jaw: Any) -> None:
     torch.manual_seed(0)
     response = FaceResponse(ResponseConfig(au_count=action_units.COUNT))
-    for tensor in (*response.parameters(), response.motion_basis):
-        torch.nn.init.normal_(tensor, std=0.02)
+    for part in (*response.parameters(), response.motion_basis):
+        torch.nn.init.normal_(part, std=0.02)
     linear = make_geometry({"AU26": drop_jaw})
     model = GeometryModel.from_fit(linear.weight, linear.mean_shape, linear.triangles, response)
     assert not any(parameter.requires_grad for parameter in model.parameters())

@@ -1,6 +1,5 @@
 """Lips and lids meet where they should, never cross, and stay shut where nothing may be seen."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,25 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from retarget.model import action_units
-from retarget.model.geometry import GeometryModel
 from retarget.model.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
 
-CENTER = (64.0, 55.0)
-SCALE = 50.0
-
-Make = Callable[..., GeometryModel]
-
-
-def tensor(array: Any) -> Tensor:
-    return torch.tensor(np.asarray(array), dtype=torch.float32)
-
-
-def units(**values: float) -> Tensor:
-    out = torch.zeros(1, action_units.COUNT)
-    for name, value in values.items():
-        out[0, list(action_units.resolve(name))] = value
-    return out
+from .conftest import CENTER, SCALE, Make, tensor, units
 
 
 def gaps(points: Tensor) -> Tensor:

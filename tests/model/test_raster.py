@@ -1,6 +1,5 @@
 """The flow that displaced landmarks make: affine within, nothing beyond the ring, the same every time."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,34 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from retarget.model import action_units
-from retarget.model.geometry import GeometryModel
 from retarget.model.images import warp
 from retarget.model.mesh import FACE_OVAL, LANDMARKS, LEFT_EYE, MOUTH, RIGHT_EYE
 from retarget.model.raster import RING_SCALE
 
-SIZE = 128
-CENTER = (64.0, 55.0)
-SCALE = 50.0
-
-Make = Callable[..., GeometryModel]
-
-
-def tensor(array: Any) -> Tensor:
-    return torch.tensor(np.asarray(array), dtype=torch.float32)
-
-
-def units(**values: float) -> Tensor:
-    out = torch.zeros(1, action_units.COUNT)
-    for name, value in values.items():
-        out[0, list(action_units.resolve(name))] = value
-    return out
-
-
-def grid(size: int = SIZE) -> Tensor:
-    """(2, S, S) pixel centres, x then y."""
-    axis = torch.arange(size) + 0.5
-    return torch.stack([axis[None].expand(size, size), axis[:, None].expand(size, size)])
+from .conftest import CENTER, SCALE, SIZE, Make, grid, tensor, units
 
 
 def varied(place_face: Any) -> tuple[Tensor, Tensor]:

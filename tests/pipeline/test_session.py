@@ -86,9 +86,9 @@ def test_a_resting_expression_that_was_measured_is_not_measured_again(
     options = replace(SHORT, source_neutral=picture)
     driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
     measured = plan_edits(analysis, driver, options).faces[0]
-    resting = session_module.source_neutral(options)
+    neutral = session_module.source_neutral(options)
     monkeypatch.setattr(session_module, "DriverReader", lambda *_, **__: pytest.fail("measured again"))
-    given = plan_edits(analysis, driver, options, resting=resting)  # type: ignore[arg-type]
+    given = plan_edits(analysis, driver, options, neutral=neutral)
     np.testing.assert_array_equal(given.faces[0].delta_au, measured.delta_au)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import multiprocessing
 import sys
@@ -24,6 +25,20 @@ from retarget.pipeline.options import RetargetOptions
 
 TINY = RetargetOptions(trim_end=0.12, device="cpu")
 """Three frames of the sample."""
+CHUNKS = 16 / 24
+"""Seconds: the shortest that a chunk can be, of the sample."""
+
+
+def states(result: BatchResult) -> list[str]:
+    return [job.state for job in result.jobs]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def visible(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name != ".retarget"}
 
 
 class Inline:

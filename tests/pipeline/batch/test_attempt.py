@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -16,31 +15,14 @@ from retarget.pipeline.batch.attempt import one_line, run_job
 from retarget.pipeline.batch.manifest import read_entries
 from retarget.pipeline.batch.paths import job_folder, manifest_path, pieces_folder, report_path
 from retarget.pipeline.batch.records import Setting, Task
-from retarget.pipeline.batch.results import BatchResult
 from retarget.pipeline.edit import Renderer
 from retarget.pipeline.errors import NoFaceError
 from retarget.pipeline.files import content_of, is_there
 from retarget.pipeline.jobs import Job
 from retarget.pipeline.media import EncodeOptions
-from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.run import retarget_video
 
-TINY = RetargetOptions(trim_end=0.12, device="cpu")
-"""Three frames of the sample."""
-CHUNKS = 16 / 24
-"""Seconds: the shortest that a chunk can be, of the sample."""
-
-
-def states(result: BatchResult) -> list[str]:
-    return [job.state for job in result.jobs]
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def visible(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.name != ".retarget"}
+from .conftest import CHUNKS, TINY, digest, states, visible
 
 
 def pieces_of(job: Job) -> Path:

@@ -12,10 +12,8 @@ import pytest
 from retarget.pipeline.batch.hashes import content_key
 from retarget.pipeline.files import Contents
 from retarget.pipeline.media import EncodeOptions
-from retarget.pipeline.options import RetargetOptions
 
-TINY = RetargetOptions(trim_end=0.12, device="cpu")
-"""Three frames of the sample."""
+from .conftest import TINY
 
 
 def test_a_curve_file_s_clips_count(job_of: Any, samples: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import random
 import shutil
@@ -26,29 +25,13 @@ from retarget.pipeline.batch.options import BatchOptions
 from retarget.pipeline.batch.paths import job_folder, manifest_path, pieces_folder
 from retarget.pipeline.batch.progress import BatchStatus
 from retarget.pipeline.batch.records import Event, Outcome, Progressed, Started, Task
-from retarget.pipeline.batch.results import BatchResult
 from retarget.pipeline.batch.run import run_batch, run_with
 from retarget.pipeline.errors import OptionError
 from retarget.pipeline.files import part_of
 from retarget.pipeline.jobs import Job
 from retarget.pipeline.options import RetargetOptions
 
-TINY = RetargetOptions(trim_end=0.12, device="cpu")
-"""Three frames of the sample."""
-CHUNKS = 16 / 24
-"""Seconds: the shortest that a chunk can be, of the sample."""
-
-
-def states(result: BatchResult) -> list[str]:
-    return [job.state for job in result.jobs]
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def visible(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.name != ".retarget"}
+from .conftest import CHUNKS, TINY, digest, states, visible
 
 
 def test_what_is_done_is_not_even_looked_into(job_of: Any, do: Any, out: Path) -> None:

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 
 MakeFilm = Callable[..., Path]
 
 
-@pytest.fixture(scope="session")
-def make_film() -> MakeFilm:
-    """`make_film(path, frames, rate, timecode)`: a tiny film; the suffix chooses the container."""
-
-    def make(path: Path, frames: int = 48, rate: Fraction | int = 24, timecode: str = "") -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(path), "w") as container:
-            if timecode:
-                container.metadata["timecode"] = timecode
-            stream = container.add_stream("mpeg4", rate=rate)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            picture = np.full((48, 64, 3), 90, np.uint8)
-            for _ in range(frames):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            container.mux(stream.encode())
-        return path
-
-    return make
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def event(number: int, reel: str, source: str, record: str, *comments: str, channel: str = "V") -> str:

@@ -13,20 +13,11 @@ from retarget.pipeline.editorial.media_info import probe_media
 from retarget.pipeline.editorial.place import place_shot
 from retarget.pipeline.editorial.timeline import TimelineError
 
+from .conftest import event, write
+
 MakeFilm = Callable[..., Path]
 
 NTSC = Fraction(30000, 1001)
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def event(number: int, reel: str, source: str, record: str, *comments: str, channel: str = "V") -> str:
-    """An EDL event; `source` and `record` are "in out"."""
-    return "\n".join([f"{number:03d}  {reel} {channel} C {source} {record}", *comments, ""])
 
 
 def test_edl_shots(cut: Path) -> None:

@@ -16,6 +16,8 @@ from retarget.pipeline.editorial.place import place_shot
 from retarget.pipeline.editorial.timeline import TimelineError
 from retarget.pipeline.errors import VideoOpenError
 
+from .conftest import write
+
 MakeFilm = Callable[..., Path]
 
 EDL = """\
@@ -27,12 +29,6 @@ FCM: NON-DROP FRAME
 * LOC: 10:00:00:05 RED look here
 002  A001C003 V     C        01:00:00:30 01:00:01:06 10:00:00:10 10:00:00:16
 """
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_folders_and_kinds_that_do_not_fit(tmp_path: Path) -> None:

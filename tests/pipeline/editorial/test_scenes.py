@@ -10,15 +10,11 @@ import pytest
 from retarget.pipeline.editorial.load import load_timeline
 from retarget.pipeline.editorial.timeline import TimelineError
 
+from .conftest import write
+
 MakeFilm = Callable[..., Path]
 
 HEADER = "Scene Number,Start Frame,Start Timecode,End Frame\n"
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 from retarget.pipeline.jobs.cells import JobSheetError
@@ -20,23 +18,14 @@ CURVES = "version: 1\ncurves: {AU12: {0: 0, 1: 0.5}}\n"
 
 
 @pytest.fixture(scope="session")
-def film_bytes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, str], bytes]:
+def film_bytes(tmp_path_factory: pytest.TempPathFactory, make_film: MakeFilm) -> Callable[[int, int, str], bytes]:
+    """A film's bytes, made once."""
     made: dict[tuple[int, int, str], bytes] = {}
 
     def make(frames: int, rate: int, timecode: str) -> bytes:
         key = (frames, rate, timecode)
         if key not in made:
-            path = tmp_path_factory.mktemp("film") / "film.mov"
-            with av.open(str(path), "w") as container:
-                if timecode:
-                    container.metadata["timecode"] = timecode
-                stream = container.add_stream("mpeg4", rate=rate)
-                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-                picture = np.full((48, 64, 3), 90, np.uint8)
-                for _ in range(frames):
-                    container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-                container.mux(stream.encode())
-            made[key] = path.read_bytes()
+            made[key] = make_film(tmp_path_factory.mktemp("film") / "film.mov", *key).read_bytes()
         return made[key]
 
     return make
