@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from .errors import CheckpointError, RetargetError
-from .face_descriptor import DESCRIPTOR, QUANTISATION_KEY
+from .face_chip import DESCRIPTOR
+from .face_descriptor import QUANTISATION_KEY
 from .files import write_whole
 
 _FOLDER = "package/model/"

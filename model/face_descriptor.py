@@ -1,6 +1,6 @@
 """Who a face is, as 128 numbers: dlib's face recognition network, in torch.
 
-Two pictures of one person are usually nearer than `SAME_PERSON`, those of two people further apart. The weights
+Two pictures of one person are usually nearer than `face_chip.SAME_PERSON`, those of two people further apart. The weights
 (`face_descriptor.safetensors`) are dlib's `dlib_face_recognition_resnet_model_v1`, in the public domain, in the
 8 bits a number that `@vladmandic/face-api` (MIT) packs them in; `convert_face_descriptor` made the file.
 """
@@ -21,16 +21,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from .errors import CheckpointError
-from .face_chip import CHIP_PX, chip_matrix
+from .face_chip import CHIP_PX, DESCRIPTOR_SIZE, chip_matrix
 from .images import to_model
-
-DESCRIPTOR = "dlib-resnet-v1/uint8"
-"""Identifies the network; descriptors of another one are not comparable."""
-
-DESCRIPTOR_SIZE = 128
-
-SAME_PERSON = 0.6
-"""l2 distance: dlib's own threshold, at which it tells 99.4 % of the pairs of Labeled Faces in the Wild right."""
 
 QUANTISATION_KEY = "quantisation"
 """In the file's metadata, as JSON: of a tensor of bytes [scale, minimum]; its values are scale * byte + minimum."""

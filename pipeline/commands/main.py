@@ -72,7 +72,8 @@ def _retarget(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(source, driver)
     _check_inputs(source, driver)
     options = options_said(arguments, source)
-    read = (driver, *options.neutral_pictures())
+    _check_inputs(*options.face_pictures())
+    read = (driver, *options.pictures())
     check_output_name(output)
     check_output(
         output,
@@ -107,6 +108,7 @@ def _preview(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
     _check_inputs(arguments.source, arguments.driver)
     options = options_said(arguments, arguments.source)
+    _check_inputs(*options.face_pictures())
 
     with loading():
         from ..review import preview

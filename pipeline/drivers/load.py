@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from ..errors import DriverError
+from ..errors import DriverError, OptionError
 from ..faces import FaceSelection, TrackingCache, clip_series
 from ..files import suffixes
 from ..records import ExpressionSeries
@@ -56,6 +56,10 @@ class DriverReader:
 
     def _measured(self, path: Path, play: DriverOptions) -> Driver:
         if path.suffix.lower() in suffixes.CAPTURES:
+            if self.how.faces.is_of_person:
+                raise OptionError(
+                    f"{path}: shows no pictures to know a person by; count its faces: --driver-face 1"
+                )
             capture = read_series(path, face=play.face)
             return self._series_driver(path, capture.series, play, capture.notes)
         order = self.how.faces

@@ -1,6 +1,6 @@
 """What tracking found in a clip, kept: nothing is tracked twice.
 
-An entry is one zip file, named by a hash of everything that its content depends on: `v1/ab/ab12....tracks`. It
+An entry is one zip file, named by a hash of everything that its content depends on: `v2/ab/ab12....tracks`. It
 appears whole or not at all, its parts have checksums, and whatever cannot be read is ignored and written anew.
 Entries that were not used for longest go when the folder grows beyond its limit.
 """
@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from retarget.model.face_chip import DESCRIPTOR
+
 from ..errors import OptionError
 from ..files import Contents
 from ..media import VideoReader
@@ -32,7 +34,7 @@ from .expression import AU_SOURCE
 from .landmark_store import LandmarkStore
 from .options import TrackOptions
 
-_VERSION = "v1"
+_VERSION = "v2"
 """Part of every name: raised when an entry's layout changes, or tracking does within a version of the package."""
 
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -63,6 +65,7 @@ class TrackingCache:
             "span": [str(value) for value in asdict(reader.span).values()],
             "options": asdict(options),
             "tracker": [AU_SOURCE, importlib.metadata.version("mediapipe")],
+            "descriptor": DESCRIPTOR,
             "retarget": importlib.metadata.version("retarget"),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -122,7 +125,8 @@ def _beside(path: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-_ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in ("shot", "face_id"))
+_NUMBERS = ("shot", "face_id", "person")
+_ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in _NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ class _About:
 
     shots: list[dict[str, Any]]
     tracks: list[list[int]]
-    """(shot, face id) of each."""
+    """Of each its `_NUMBERS`."""
     frames_without_face: int
     first_seconds: float
     largest_rejected_px: float
@@ -142,7 +146,7 @@ class _About:
 def _write(entry: zipfile.ZipFile, analysis: ClipAnalysis) -> None:
     about = _About(
         shots=[asdict(shot) for shot in analysis.shots],
-        tracks=[[track.shot, track.face_id] for track in analysis.tracks],
+        tracks=[[getattr(track, name) for name in _NUMBERS] for track in analysis.tracks],
         frames_without_face=analysis.frames_without_face,
         first_seconds=analysis.first_seconds,
         largest_rejected_px=analysis.largest_rejected_px,
@@ -165,13 +169,15 @@ def _read(entry: zipfile.ZipFile, info: VideoInfo) -> ClipAnalysis:
         raise ValueError("another face mesh")
     with np.load(io.BytesIO(entry.read("series.npz")), allow_pickle=False) as series:
         tracks = tuple(
-            FaceTrack(shot, face_id, **{name: series[f"{name}.{i}"] for name in _ARRAYS})
-            for i, (shot, face_id) in enumerate(about.tracks)
+            FaceTrack(
+                **dict(zip(_NUMBERS, numbers, strict=True)), **{name: series[f"{name}.{i}"] for name in _ARRAYS}
+            )
+            for i, numbers in enumerate(about.tracks)
         )
         seconds = series["seconds"]
     with entry.open("landmarks.f32") as landmarks:
         store = LandmarkStore.copied_from(landmarks)
-    if len(store) != sum(len(track.rows) for track in tracks):
+    if len(store) <= max((int(track.rows.max()) for track in tracks), default=-1):
         raise ValueError("landmarks are missing")
     return ClipAnalysis(
         info=info,

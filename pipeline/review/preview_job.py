@@ -74,7 +74,7 @@ def preview(
     overwrite = overwrite or options.overwrite
     if not 1 <= moments <= MOST_MOMENTS:
         raise OptionError(f"{moments} moments make no contact sheet; use 1 to {MOST_MOMENTS}")
-    _check_outputs(output, film_path, (source, driver, *options.neutral_pictures()), overwrite=overwrite)
+    _check_outputs(output, film_path, (source, driver, *options.pictures()), overwrite=overwrite)
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(open_session(source, driver, options, clock=clock, progress=progress))
