@@ -1,7 +1,6 @@
 from . import action_units as action_units
 from . import mesh as mesh
 from .checkpoint import Checkpoint as Checkpoint
-from .checkpoint import Precision as Precision
 from .checkpoint import default_checkpoint_path as default_checkpoint_path
 from .checkpoint import load_checkpoint as load_checkpoint
 from .checkpoint import save_checkpoint as save_checkpoint
@@ -10,7 +9,6 @@ from .device import device_named as device_named
 from .discriminator import Discriminator as Discriminator
 from .discriminator import DiscriminatorConfig as DiscriminatorConfig
 from .discriminator import Judgement as Judgement
-from .editor import Condition as Condition
 from .editor import Editor as Editor
 from .errors import CheckpointError as CheckpointError
 from .errors import RetargetError as RetargetError

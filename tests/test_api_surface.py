@@ -78,7 +78,7 @@ def test_every_public_name_explains_itself(package: str) -> None:
     assert module.__doc__
     for name in public(package):
         value = getattr(module, name)
-        if inspect.ismodule(value) or inspect.isclass(value) or callable(value):
+        if inspect.ismodule(value) or inspect.isclass(value) or inspect.isfunction(value):
             own = value.__doc__ or ""
             assert own.strip(), f"{package}.{name} has no docstring"
             # what dataclass makes where nobody wrote one

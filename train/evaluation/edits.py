@@ -158,7 +158,7 @@ def read_list(path: Path) -> tuple[KeptEdit, ...]:
     """The rows of a list.csv.
 
     Raises:
-        EvaluationError: it is none.
+        EvaluationError: it is not such a list.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:

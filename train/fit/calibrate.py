@@ -95,7 +95,7 @@ def calibrated(
 ) -> tuple[GeometryModel, list[Round]]:
     """The geometry with the least distance among `rounds` corrections and none, and how each did.
 
-    Measures `(rounds + 1) * faces` warped crops of the training split, about 40 ms each, and as many unwarped ones.
+    Measures `(rounds + 1) * faces` warped crops of the training split, about 40 ms each, and as many as they are.
 
     Args:
         meter: what sees action units in a crop; `CropMeter` is the pipeline's own.

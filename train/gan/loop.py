@@ -262,7 +262,7 @@ class Run:
             self.save()
 
     def save(self) -> None:
-        """State to go on from, and the averaged network as a checkpoint that the pipeline reads."""
+        """The state to resume from, and the averaged network as a checkpoint that the pipeline reads."""
         self.saved_at = time.monotonic()
         if not self.group.is_first:
             return

@@ -1,4 +1,4 @@
-"""A training run at rest: the folder it lives in, the state it goes on from, the checkpoint it gives."""
+"""A training run at rest: the folder it lives in, the state it resumes from, the checkpoint it gives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TrainingError(RetargetError, RuntimeError):
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """Writes everything a run goes on from: tensors and plain values. Whole or not at all.
+    """Writes everything that a run resumes from: tensors and plain values. Whole or not at all.
 
     Raises:
         TrainingError: it cannot be written; what was there before is still there.
@@ -41,7 +41,7 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_state(folder: Path, *, learning_hash: str) -> dict[str, Any]:
-    """The state of a run to go on from, on the CPU.
+    """The state to resume a run from, on the CPU.
 
     Raises:
         RetargetError: there is none, it is damaged, or it was made with options that learn something else.

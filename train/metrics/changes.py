@@ -17,7 +17,7 @@ Floats = NDArray[np.floating]
 Units = NDArray[np.float32]
 
 UNASKED = 0.02
-"""A requested change smaller than this is none: a 50th of the way from rest to the maximum."""
+"""A requested change smaller than this counts as nothing: a 50th of the way from rest to the maximum."""
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,11 @@ import pytest
 
 from retarget.pipeline.errors import OptionError
 from retarget.pipeline.faces.analysis import ClipAnalysis, FaceTrack
-from retarget.pipeline.faces.cache import TrackingCache, default_cache_dir
+from retarget.pipeline.faces.cache import TrackingCache
 from retarget.pipeline.faces.collect import Collector
 from retarget.pipeline.faces.options import TrackOptions
 from retarget.pipeline.media import open_video
 from retarget.pipeline.records import Face, TrackedFrame
-
-
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache_dir() == tmp_path / "retarget"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_cache_dir() == Path.home() / ".cache" / "retarget"
 
 
 @pytest.fixture
