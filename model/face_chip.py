@@ -14,8 +14,8 @@ DESCRIPTOR = "dlib-resnet-v1/uint8"
 DESCRIPTOR_SIZE = 128
 
 SAME_PERSON = 0.6
-"""l2 distance of two pictures' descriptors up to which dlib takes them for one person: right for 99.4 % of the pairs
-of Labeled Faces in the Wild."""
+"""l2 distance of two pictures' descriptors up to which dlib takes them for one person: right for 99.4 % of the
+pairs of Labeled Faces in the Wild."""
 
 CHIP_PX = 150
 """Side of the chip; the descriptor's input size."""
@@ -40,7 +40,7 @@ _PADDING = 0.25
 
 
 def chip_matrix(landmarks: NDArray[np.floating], size_px: int = CHIP_PX) -> NDArray[np.float64]:
-    """(2, 3) float64 similarity: the pixels of landmarks (478, >= 2) -> chip pixels; corner-based coordinates both.
+    """(2, 3) float64 similarity: pixels in which landmarks (478, >= 2) are given -> chip pixels; corner-based both.
 
     The least-squares one of the five points (Umeyama 1991), as dlib's.
     """

@@ -1,8 +1,8 @@
 """Who a face is, as 128 numbers: dlib's face recognition network, in torch.
 
-Two pictures of one person are usually nearer than `face_chip.SAME_PERSON`, those of two people further apart. The weights
-(`face_descriptor.safetensors`) are dlib's `dlib_face_recognition_resnet_model_v1`, in the public domain, in the
-8 bits a number that `@vladmandic/face-api` (MIT) packs them in; `convert_face_descriptor` made the file.
+Two pictures of one person are usually nearer than `face_chip.SAME_PERSON`, those of two people further apart. The
+weights (`face_descriptor.safetensors`) are dlib's `dlib_face_recognition_resnet_model_v1`, in the public domain, in
+the 8 bits a number that `@vladmandic/face-api` (MIT) packs them in; `convert_face_descriptor` made the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .face_chip import CHIP_PX, DESCRIPTOR_SIZE, chip_matrix
 from .images import to_model
 
 QUANTISATION_KEY = "quantisation"
-"""In the file's metadata, as JSON: of a tensor of bytes [scale, minimum]; its values are scale * byte + minimum."""
+"""In the file's metadata, as JSON: of a tensor of bytes [scale, minimum]; a value is scale * byte + minimum."""
 
 _MEAN_RGB = (122.782, 117.001, 104.298)
 _BATCH = 16

@@ -95,8 +95,8 @@ class RetargetOptions:
     )  # fmt: skip
     """None: the largest of each shot, or all, left to right, if the driver has sections per face."""
     driver_faces: FaceSelection = option(
-        FaceSelection, "--driver-face", Kind.FACES, PERFORMANCE, "which face of the driver, said likewise", metavar="WHICH",
-        shown_default="the largest", words=("driver_faces",),
+        FaceSelection, "--driver-face", Kind.FACES, PERFORMANCE, "which face of the driver, said likewise",
+        metavar="WHICH", shown_default="the largest", words=("driver_faces",),
     )  # fmt: skip
     """Whose expression a driver clip gives; a capture file's faces are counted by id."""
 

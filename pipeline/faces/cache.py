@@ -125,8 +125,7 @@ def _beside(path: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-_NUMBERS = ("shot", "face_id", "person")
-_ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in _NUMBERS)
+_ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in ("shot", "face_id", "person"))
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class _About:
 
     shots: list[dict[str, Any]]
     tracks: list[list[int]]
-    """Of each its `_NUMBERS`."""
+    """(shot, face id, person) of each."""
     frames_without_face: int
     first_seconds: float
     largest_rejected_px: float
@@ -146,7 +145,7 @@ class _About:
 def _write(entry: zipfile.ZipFile, analysis: ClipAnalysis) -> None:
     about = _About(
         shots=[asdict(shot) for shot in analysis.shots],
-        tracks=[[getattr(track, name) for name in _NUMBERS] for track in analysis.tracks],
+        tracks=[[track.shot, track.face_id, track.person] for track in analysis.tracks],
         frames_without_face=analysis.frames_without_face,
         first_seconds=analysis.first_seconds,
         largest_rejected_px=analysis.largest_rejected_px,
@@ -169,10 +168,8 @@ def _read(entry: zipfile.ZipFile, info: VideoInfo) -> ClipAnalysis:
         raise ValueError("another face mesh")
     with np.load(io.BytesIO(entry.read("series.npz")), allow_pickle=False) as series:
         tracks = tuple(
-            FaceTrack(
-                **dict(zip(_NUMBERS, numbers, strict=True)), **{name: series[f"{name}.{i}"] for name in _ARRAYS}
-            )
-            for i, numbers in enumerate(about.tracks)
+            FaceTrack(shot, face_id, person=person, **{name: series[f"{name}.{i}"] for name in _ARRAYS})
+            for i, (shot, face_id, person) in enumerate(about.tracks)
         )
         seconds = series["seconds"]
     with entry.open("landmarks.f32") as landmarks:

@@ -16,8 +16,8 @@ from .analysis import ClipAnalysis, FaceTrack
 from .portraits import Stretch
 
 SAME_PERSON = 0.5
-"""Mean distance of two groups of stretches up to which they are one person. Means of a few good portraits lie nearer
-than single pictures (0.6): measured on films, 0.46 at most for one person and 0.53 at least for two."""
+"""Mean distance of two groups of stretches up to which they are one person. Means of a few good portraits lie
+nearer than single pictures (0.6): measured on films, 0.46 at most for one person and 0.53 at least for two."""
 
 SAME_TRACK = 0.15
 """Stretches of one track may be that much further apart: the tracker found the face again where it had been."""
@@ -33,7 +33,10 @@ _PER_FRAME = ("rows", "frames", "seconds", "action_units", "alignments", "confid
 
 
 def with_persons(analysis: ClipAnalysis, stretches: Sequence[Stretch]) -> ClipAnalysis:
-    """The analysis with tracks that are of one person each, numbered. `stretches` cover all frames of its tracks."""
+    """The analysis with tracks that are of one person each, numbered.
+
+    `stretches` are those of all its tracks, and cover all their frames.
+    """
     if not stretches:
         return analysis
     groups = group(stretches)
@@ -56,7 +59,7 @@ def with_persons(analysis: ClipAnalysis, stretches: Sequence[Stretch]) -> ClipAn
 
 
 def group(stretches: Sequence[Stretch]) -> list[int]:
-    """The group of each stretch: agglomerative, by the mean distance of the groups' stretches, up to `SAME_PERSON`.
+    """The group of each stretch: agglomerative, by mean distance of the groups' stretches up to `SAME_PERSON`.
 
     Two that are seen at the same time are never in one group. Takes O(n^2) memory, and time as n^3 at worst.
     """
@@ -128,7 +131,7 @@ class _Piece:
 
 
 def _cut(track: FaceTrack, stretches: Sequence[Stretch], groups: Sequence[int]) -> list[tuple[Stretch, int, int]]:
-    """(stretch, start, stop): the track's moments by stretch. Where two people met, it is cut at the largest jump."""
+    """(stretch, start, stop): the track's moments by stretch; where people met, it is cut at the largest jump."""
     starts = [0]
     for i in range(1, len(stretches)):
         start = int(np.searchsorted(track.frames, stretches[i].first_frame))
