@@ -55,6 +55,16 @@ class Stretch:
     """(k,) in [0, 1], falling."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A portrait."""
+
+    quality: float
+    frame: int
+    seconds: float
+    chip: NDArray[np.uint8]
+
+
 @dataclass
 class _Growing:
     """A stretch that goes on."""
@@ -66,8 +76,8 @@ class _Growing:
     is_meeting: bool = False
     looked_at_seconds: float = -np.inf
     most_promised: float = 0.0
-    kept: list[tuple[float, int, NDArray[np.uint8]]] = field(default_factory=list)
-    """(quality, frame, chip), best first."""
+    kept: list[_Kept] = field(default_factory=list)
+    """Best first."""
 
 
 class Portraits:
@@ -129,12 +139,10 @@ class Portraits:
             return
         grown.looked_at_seconds = frame.seconds
         grown.most_promised = max(grown.most_promised, promised)
-        if len(grown.kept) == PORTRAITS_KEPT and promised <= grown.kept[-1][0]:
+        if len(grown.kept) == PORTRAITS_KEPT and promised <= grown.kept[-1].quality:
             return
         chip = chip_of(frame, self._info, face.landmarks)
-        grown.kept.append((promised * _sharpness(chip), frame.index, chip))
-        grown.kept.sort(key=lambda item: (-item[0], item[1]))
-        del grown.kept[PORTRAITS_KEPT:]
+        _keep(grown.kept, _Kept(promised * _sharpness(chip), frame.index, frame.seconds, chip))
 
     def _end_shot(self) -> None:
         closed = [*self._closed, *self._growing.items()]
@@ -143,7 +151,7 @@ class Portraits:
             return
         from retarget.model.face_descriptor import describe_faces  # brings torch
 
-        described = describe_faces(np.stack([chip for _, grown in closed for _, _, chip in grown.kept]))
+        described = describe_faces(np.stack([kept.chip for _, grown in closed for kept in grown.kept]))
         start = 0
         for face_id, grown in closed:
             stop = start + len(grown.kept)
@@ -158,9 +166,9 @@ def _stretch(shot: int, face_id: int, grown: _Growing, descriptors: NDArray[np.f
         first_frame=grown.first_frame,
         last_frame=grown.last_frame,
         sure_until_frame=grown.sure_until_frame,
-        frames=np.array([frame for _, frame, _ in grown.kept], np.int64),
+        frames=np.array([kept.frame for kept in grown.kept], np.int64),
         descriptors=descriptors,
-        qualities=np.array([quality for quality, _, _ in grown.kept]),
+        qualities=np.array([kept.quality for kept in grown.kept]),
     )
 
 
@@ -168,6 +176,17 @@ def chip_of(frame: Frame, info: VideoInfo, landmarks: NDArray[np.floating]) -> N
     """(150, 150, 3) uint8 RGB: the face at landmarks (478, 3) display px, as the descriptor wants it."""
     matrix = chain(chip_matrix(landmarks), info.display_from_coded)
     return sample_rgb(frame, info.color, matrix, (CHIP_PX, CHIP_PX))
+
+
+def _keep(kept: list[_Kept], new: _Kept) -> None:
+    """Of two portraits of about one moment the better stays; of all the best `PORTRAITS_KEPT`."""
+    near = [old for old in kept if abs(old.seconds - new.seconds) < LOOK_EVERY_SECONDS]
+    if any(old.quality >= new.quality for old in near):
+        return
+    kept[:] = [old for old in kept if old not in near]
+    kept.append(new)
+    kept.sort(key=lambda portrait: (-portrait.quality, portrait.frame))
+    del kept[PORTRAITS_KEPT:]
 
 
 def _is_new(grown: _Growing, face: Face, frame: Frame, overlap: float) -> bool:
