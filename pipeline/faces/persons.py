@@ -22,6 +22,10 @@ nearer than single pictures (0.6): measured on films, 0.46 at most for one perso
 SAME_TRACK = 0.15
 """Stretches of one track may be that much further apart: the tracker found the face again where it had been."""
 
+SINGLE_PORTRAIT = 0.1
+"""A stretch of which there is one portrait only has to be that much nearer to those of other tracks: blurred faces
+that flit by look alike."""
+
 MOST_PORTRAITS = 8
 """That a track keeps."""
 
@@ -95,7 +99,9 @@ def _distances(stretches: Sequence[Stretch]) -> NDArray[np.float64]:
         for name in ("shot", "face_id", "first_frame", "last_frame", "sure_until_frame")
     )
     is_one_track = (shot[:, None] == shot) & (face[:, None] == face)
+    is_single = np.array([len(stretch.frames) == 1 for stretch in stretches])
     distance[is_one_track] -= SAME_TRACK
+    distance[~is_one_track & (is_single[:, None] | is_single)] += SINGLE_PORTRAIT
     together = np.minimum(last[:, None], last) - np.maximum(first[:, None], first) + 1
     length = last - first + 1
     are_sure = np.minimum(sure[:, None], sure) >= np.maximum(first[:, None], first)

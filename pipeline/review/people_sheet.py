@@ -88,9 +88,7 @@ class PeopleSheet:
         name, _, facts = people.headline.partition(": ")
         page.text(MARGIN_PX, 44, shortened(name, 70), 22, bold=True)
         page.text(MARGIN_PX, 74, f"{people.width}×{people.height}, {facts}", 14, color=FAINT)
-        page.text(
-            WIDTH_PX - MARGIN_PX, 74, "choose one with  --face person:1", 14, color=FAINT, align="right"
-        )
+        page.text(WIDTH_PX - MARGIN_PX, 74, "choose one with  --face person:1", 14, color=FAINT, align="right")
         page.line(MARGIN_PX, HEADER_PX - 10, WIDTH_PX - MARGIN_PX)
 
     def _draw_row(self, page: _Page, person: PersonInClip, top: int) -> None:
