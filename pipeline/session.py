@@ -153,7 +153,7 @@ def edited_frames(
 def _still_seconds(plans: Plans) -> float | None:
     """How long a still was shown when it was analysed."""
     seconds = plans.analysis.seconds
-    return None if len(seconds) < 2 else float(seconds[-1] + (seconds[-1] - seconds[-2]) / 2)
+    return None if len(seconds) < 2 else float(seconds[-1] + (seconds[-1] - seconds[-2]))
 
 
 # What is opened together

@@ -9,11 +9,10 @@ import contextlib
 import json
 import os
 import socket
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 
 from ..errors import RetargetError
 from .paths import hidden_folder, manifest_path
@@ -76,22 +75,18 @@ def job_lock(folder: Path, *, wait_seconds: float = JOB_LOCK_SECONDS) -> Iterato
 
 @contextlib.contextmanager
 def _held(path: Path, *, wait_seconds: float, refusal: Callable[[], str]) -> Iterator[None]:
-    lock = FileLock(path, timeout=wait_seconds, poll_interval=0.05, thread_local=False)
+    # A soft lock, which is only a file, would outlast a killed process.
+    lock = FileLock(path, timeout=wait_seconds, poll_interval=0.05, thread_local=False, fallback_to_soft=False)
     try:
-        with warnings.catch_warnings(action="ignore"):  # of the soft lock below, which is refused
-            lock.acquire()
+        lock.acquire()
     except Timeout as error:
         raise LockedError(refusal()) from error
     except (OSError, NotImplementedError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise LockedError(_no_locks(path, reason)) from error
+        raise LockedError(
+            f"{path}: cannot be locked ({reason}); use an --output-dir on a file system with locks"
+        ) from error
     try:
-        if isinstance(lock, SoftFileLock):  # what filelock falls back to; it outlasts a killed process
-            raise LockedError(_no_locks(path, "not supported"))
         yield
     finally:
         lock.release()
-
-
-def _no_locks(path: Path, reason: object) -> str:
-    return f"{path}: cannot be locked ({reason}); use an --output-dir on a file system with locks"

@@ -13,7 +13,6 @@ import importlib.metadata
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from retarget.model.face_chip import DESCRIPTOR
+from retarget.model.files import whole_file
 
 from ..errors import OptionError
 from ..files import Contents
@@ -86,10 +86,8 @@ class TrackingCache:
         path = self._path(key)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _beside(path) as part:
-                with zipfile.ZipFile(part, "w") as entry:
-                    _write(entry, analysis)
-                part.replace(path)
+            with whole_file(path, unique=True) as part, zipfile.ZipFile(part, "w") as entry:
+                _write(entry, analysis)
             self.shrink()
 
     def shrink(self) -> None:
@@ -112,17 +110,6 @@ def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, int, Path]]:
         with contextlib.suppress(FileNotFoundError):
             stat = path.stat()
             yield stat.st_mtime_ns, stat.st_size, path
-
-
-@contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A name of its own for each writer, so that two of one entry do not meet; gone after the block."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:8]}-", suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 _ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in ("shot", "face_id", "person"))

@@ -28,3 +28,16 @@ def test_a_failure_leaves_the_old_one(tmp_path: Path) -> None:
         fail()
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "entry.zip"
+    with whole_file(path, unique=True) as one, whole_file(path, unique=True) as other:
+        assert one != other
+        one.write_bytes(b"one")
+        other.write_bytes(b"other")
+    assert path.read_bytes() == b"one", "the last to end"
+    with pytest.raises(ZeroDivisionError), whole_file(path, unique=True) as part:
+        part.write_bytes(bytes([1 // 0]))
+    assert [file.name for file in tmp_path.iterdir()] == ["entry.zip"]
+    assert path.read_bytes() == b"one"

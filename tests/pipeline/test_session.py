@@ -22,7 +22,7 @@ from retarget.pipeline.media import EncodeOptions, VideoReader, open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Frame, TrackedFrame
 from retarget.pipeline.run import retarget_video
-from retarget.pipeline.session import analyse_clip, edited_frames, edits, load_driver, plan_edits
+from retarget.pipeline.session import analyse_clip, edited_frames, edits, load_driver, open_session, plan_edits
 
 SHORT = RetargetOptions(trim_end=0.5, device="cpu")
 
@@ -104,6 +104,17 @@ def test_a_still_is_edited_for_as_long_as_it_was_analysed(samples: Path, tmp_pat
     driver = load_driver(samples / "smile.yaml", frame_rate=analysis.info.frame_rate)
     plans = plan_edits(analysis, driver, RetargetOptions(device="cpu"))
     assert len(list(edited_frames(plans, RetargetOptions(device="cpu")))) == 1
+
+
+@pytest.mark.parametrize("frames", [2, 5, 6, 7])
+def test_a_still_that_was_shown_for_a_while(samples: Path, tmp_path: Path, frames: int) -> None:
+    curve = tmp_path / "curve.yaml"
+    curve.write_text(f"after: release\nrelease: 0s\ncurves: {{AU12: {{0: 0.2, {frames}f: 0.5}}}}\n")
+    options = RetargetOptions(device="cpu")
+    with open_session(samples / "astronaut.png", curve, options) as session:
+        plans = session.plan(session.analyse())
+    assert plans.analysis.frame_count == frames
+    assert len(list(edited_frames(plans, options))) == frames
 
 
 def test_a_curve_file_is_a_curve_driver(samples: Path) -> None:

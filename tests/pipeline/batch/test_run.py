@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -255,7 +256,8 @@ def test_killed_twenty_times_and_still_the_same(
         time.sleep(chance.uniform(0, 2.5))
         if batch.poll() is None:
             kills += 1
-        (os.kill if chance.random() < 0.5 else os.killpg)(batch.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it was done already, and is gone
+            (os.kill if chance.random() < 0.5 else os.killpg)(batch.pid, signal.SIGKILL)
         batch.communicate()
     last = start(jobs, replace(options, output_dir=out))
     last.communicate(timeout=300)

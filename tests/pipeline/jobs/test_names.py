@@ -14,9 +14,13 @@ from retarget.pipeline.jobs.names import fill_name
 MakeFilm = Callable[..., Path]
 
 
-def test_names_are_unique_where_case_does_not_count(folder: Path, jobs_of: Any) -> None:
+def test_names_are_unique_where_case_does_not_count(
+    folder: Path, jobs_of: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     text = (
-        "driver: smile.yaml\njobs:\n  - {source: a.mov, output: /x/T.mov}\n  - {source: b.mov, output: /y/t.mov}\n"
+        f"driver: smile.yaml\njobs:\n  - {{source: a.mov, output: '{elsewhere}/x/T.mov'}}\n"
+        f"  - {{source: b.mov, output: '{elsewhere}/y/t.mov'}}\n"
     )
     assert [job.name for job in jobs_of(folder, text)] == ["T", "t-2"]
 
