@@ -40,7 +40,7 @@ _PADDING = 0.25
 
 
 def chip_matrix(landmarks: NDArray[np.floating], size_px: int = CHIP_PX) -> NDArray[np.float64]:
-    """(2, 3) float64 similarity: pixels in which landmarks (478, >= 2) are given -> chip pixels; corner-based both.
+    """(2, 3) float64 similarity: the pixels that landmarks (478, >= 2) count -> the chip's; corner-based both.
 
     The least-squares one of the five points (Umeyama 1991), as dlib's.
     """

@@ -1,8 +1,9 @@
 """Who a face is, as 128 numbers: dlib's face recognition network, in torch.
 
 Two pictures of one person are usually nearer than `face_chip.SAME_PERSON`, those of two people further apart. The
-weights (`face_descriptor.safetensors`) are dlib's `dlib_face_recognition_resnet_model_v1`, in the public domain, in
-the 8 bits a number that `@vladmandic/face-api` (MIT) packs them in; `convert_face_descriptor` made the file.
+weights (`face_descriptor.safetensors`) are dlib's `dlib_face_recognition_resnet_model_v1`, in the public domain,
+in the 8 bits a number that `@vladmandic/face-api` (MIT) packs them in; `train/convert/face_descriptor.py` made the
+file.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def load_face_descriptor(path: Path | str | None = None) -> FaceDescriptor:
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(
             f"{file}: is no file of the face descriptor's weights ({error}); "
-            "make it with python -m retarget.model.convert_face_descriptor"
+            "make it with python -m retarget.train.convert.face_descriptor"
         ) from error
     return network.eval().requires_grad_(False)
 

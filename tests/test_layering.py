@@ -21,7 +21,7 @@ ROOMS = {
         "errors", "records", "smoothing", "timecode", "option_table", "stream", "files", "media", "faces", "editorial", "drivers", "edit",
         "options", "report", "resources", "session", "run", "review", "jobs", "batch", "commands", "benchmarks",
     ),
-    "train": ("data", "prepare", "metrics", "fit", "gan", "evaluation", "commands", "benchmarks"),
+    "train": ("data", "prepare", "metrics", "fit", "gan", "evaluation", "convert", "commands", "benchmarks"),
 }  # fmt: skip
 """From the ground up: a room imports only rooms that stand before it. One without a folder is a file."""
 SIDE_BY_SIDE = {
@@ -51,11 +51,11 @@ ONLY_IN = {
 }
 NOT_FOR_MODEL = {"av", "mediapipe", "cv2", "scipy", "scenedetect", "yaml", "matplotlib", "pydantic"}
 TORCH_IN_PIPELINE = ("pipeline/edit/render.py",)
-NOBODY_IMPORTS = {"pipeline": ["benchmarks"], "train": ["benchmarks", "commands"]}
+NOBODY_IMPORTS = {"pipeline": ["benchmarks"], "train": ["benchmarks", "commands", "convert"]}
 MOST_LINES = 520
 
 DATA = {
-    "model": ("py.typed", "__init__.pyi", "default.safetensors", "MODEL_CARD.md"),
+    "model": ("py.typed", "__init__.pyi", "default.safetensors", "face_descriptor.safetensors", "MODEL_CARD.md"),
     "pipeline": ("py.typed", "__init__.pyi"),
     "pipeline.faces": ("face_landmarker.task", "canonical_face.npy", "__init__.pyi"),
     "pipeline.review": ("report_page.html", "report_page.css", "report_page.js", "__init__.pyi"),

@@ -1,4 +1,4 @@
-"""Who is in a clip: in which shots, for how long, how large. As a value, as a table, and as a sheet of portraits."""
+"""Who is in a clip: in which shots, for how long, how large. A value, a table, a sheet of portraits."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def list_people(
     progress: Progress[Any] = no_progress,
     cache: TrackingCache | None = None,
 ) -> People:
-    """Who is in a clip, picture or sequence: faces are tracked, and those of one person put together over all shots.
+    """Who is in a clip, picture or sequence: faces tracked, those of one person put together.
 
     The numbers hold for `--face person:1` as long as the same part of the clip is looked at.
 
@@ -195,8 +195,9 @@ def _shown_seconds(analysis: ClipAnalysis) -> NDArray[np.float64]:
 
 
 def portraits_of(analysis: ClipAnalysis, reader: VideoReader) -> list[Portrait]:
-    """A portrait of each person in each shot; of who is in one shot only, several moments. Reads the clip once more,
-    up to the last of them.
+    """A portrait of each person in each shot; of who is in one shot only, several moments.
+
+    Reads the clip once more, up to the last of them.
 
     Raises:
         VideoReadError: the clip has changed since.

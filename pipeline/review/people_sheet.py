@@ -1,4 +1,4 @@
-"""The sheet of `retarget faces`: a row a person with portraits and when they are seen; who flits by, small below."""
+"""The sheet of `retarget faces`: a row a person with portraits and when they are seen; who flits by, small."""
 
 from __future__ import annotations
 

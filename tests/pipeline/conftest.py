@@ -51,8 +51,8 @@ def heads(samples: Path) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="session")
 def stage_clip(tmp_path_factory: Any, heads: dict[str, list[Any]]) -> Callable[..., Path]:
-    """`stage_clip([{"actress": x, ...}, ...], bars=[x or None, ...])`: a film, 25 frames a second, of heads centred
-    at those x on gray ground, the later named in front; a bar of a head's width before them."""
+    """`stage_clip([{"actress": x, ...}, ...], bars=[x or None, ...])`: a film at 25 frames a second of heads that
+    are centred at those x on gray ground, the later named in front; a bar of a head's width before them."""
 
     def make(frames: Sequence[dict[str, float]], bars: Sequence[float | None] | None = None) -> Path:
         folder = tmp_path_factory.mktemp("stage")
@@ -65,10 +65,12 @@ def stage_clip(tmp_path_factory: Any, heads: dict[str, list[Any]]) -> Callable[.
                 picture[:, max(left, 0) : left + HEAD_PX] = 60
             cv2.imwrite(str(folder / f"stage.{i:04d}.png"), picture[..., ::-1])
         film = folder / "stage.mp4"
-        with open_video(folder / "stage.%04d.png", sequence_rate=Fraction(25)) as reader:
-            with create_video(film, like=reader, options=EncodeOptions(crf=12, preset="ultrafast")) as writer:
-                for frame in reader:
-                    writer.write(frame)
+        with (
+            open_video(folder / "stage.%04d.png", sequence_rate=Fraction(25)) as reader,
+            create_video(film, like=reader, options=EncodeOptions(crf=12, preset="ultrafast")) as writer,
+        ):
+            for frame in reader:
+                writer.write(frame)
         return film
 
     return make

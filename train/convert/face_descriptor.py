@@ -1,11 +1,11 @@
-"""Makes `face_descriptor.safetensors` of the weights that `@vladmandic/face-api` packs. Needed once.
+"""dlib's face recognition network, as `@vladmandic/face-api` packs it, into one safetensors file. Done once.
 
     npm pack @vladmandic/face-api@1.7.15
-    python -m retarget.model.convert_face_descriptor vladmandic-face-api-1.7.15.tgz model/face_descriptor.safetensors
+    python -m retarget.train.convert.face_descriptor vladmandic-face-api-*.tgz model/face_descriptor.safetensors
 
-The package (MIT, Copyright Vladimir Mandic, after face-api.js by Vincent Mühler, MIT) carries dlib's
-`dlib_face_recognition_resnet_model_v1` (Davis King, public domain) with 8 bits a number (eight tensors of the 64-channel blocks have
-32). The bytes stay as they are; only the axes of the filters are put in torch's order.
+The package (MIT, Copyright Vladimir Mandic; after face-api.js, MIT, Copyright Vincent Mühler) carries dlib's
+`dlib_face_recognition_resnet_model_v1` (Davis King, public domain) with 8 bits a number; eight tensors of the
+64-channel blocks have 32. The bytes stay as they are; only the axes are put in torch's order.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from .errors import CheckpointError, RetargetError
-from .face_chip import DESCRIPTOR
-from .face_descriptor import QUANTISATION_KEY
-from .files import write_whole
+from retarget.model.errors import CheckpointError, RetargetError
+from retarget.model.face_chip import DESCRIPTOR
+from retarget.model.face_descriptor import QUANTISATION_KEY
+from retarget.model.files import write_whole
 
 _FOLDER = "package/model/"
 _MANIFEST = f"{_FOLDER}face_recognition_model-weights_manifest.json"
@@ -58,7 +58,7 @@ def convert(package: Path, output: Path) -> None:
 def unpacked(
     weights: Sequence[Mapping[str, Any]], data: bytes
 ) -> tuple[dict[str, NDArray[Any]], dict[str, list[float]]]:
-    """The tensors of a tfjs manifest with torch's order of axes, uint8 or float32, and of the former [scale, minimum].
+    """The tensors of a tfjs manifest, uint8 or float32, in torch's order of axes; of the former [scale, minimum].
 
     Raises:
         ValueError: the bytes are not as many as the manifest says, or mean something else.
@@ -97,7 +97,7 @@ def main() -> int:
     try:
         convert(arguments.package, arguments.output)
     except RetargetError as error:
-        print(f"convert_face_descriptor: {error}", file=sys.stderr)
+        print(f"face_descriptor: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -1,0 +1,1 @@
+"""Other people's networks brought into our files, once."""
