@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-DESCRIPTOR = "dlib-resnet-v1/uint8"
+DESCRIPTOR = "dlib-resnet-v1/uint8/mirrored"
 """Identifies the network that sees the chip; descriptors of another one are not comparable."""
 
 DESCRIPTOR_SIZE = 128

@@ -20,7 +20,7 @@ from ..records import Face, Frame, TrackedFrame, VideoInfo
 from .crop import chain
 
 PORTRAITS_KEPT = 4
-"""Of a stretch; each costs one call of the network (about 10 ms on two cores)."""
+"""Of a stretch; each costs two calls of the network (about 15 ms on two cores)."""
 
 LOOK_EVERY_SECONDS = 0.25
 """How often a face's picture is looked at; a frame that promises more than all before is looked at, too."""
