@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-from retarget.model.face_chip import FIVE_POINTS
 from retarget.train.metrics import identity
 from retarget.train.metrics.identity import PackagedDescriptor, content_distance, find_identity_network
 
@@ -33,14 +32,6 @@ def test_without_the_packages_there_is_no_network(monkeypatch: pytest.MonkeyPatc
 def test_without_the_weights_file_there_is_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "_WEIGHTS", "models/none.dat")
     assert find_identity_network() is None
-
-
-def test_the_five_points_are_in_dlibs_order(place_face: Callable[..., Any]) -> None:
-    # dlib's mean face: outer and inner eye corner at the picture's right, then at its left, then the nose's base.
-    points = place_face((128, 100), 80)[list(FIVE_POINTS), :2]
-    right_outer, right_inner, left_outer, left_inner, nose = points
-    assert right_outer[0] > right_inner[0] > nose[0] > left_inner[0] > left_outer[0]
-    assert nose[1] > points[:4, 1].max()
 
 
 @pytest.mark.parametrize("find", [PackagedDescriptor, pytest.param(find_identity_network, marks=needs_network)])
