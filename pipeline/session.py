@@ -14,7 +14,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -286,7 +286,9 @@ def source_neutral(
 def _picture_neutral(options: RetargetOptions, cache: TrackingCache | None) -> NDArray[np.float32] | None:
     if is_named(options.source_neutral):
         return None
-    return DriverReader(options.measuring(), cache=cache).picture_expression(Path(str(options.source_neutral)))
+    named = options.faces is not None and options.faces.picture is not None
+    how = replace(options.measuring(), faces=options.faces if named else FaceSelection())
+    return DriverReader(how, cache=cache).picture_expression(Path(str(options.source_neutral)))
 
 
 def _analysis(

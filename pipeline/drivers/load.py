@@ -50,8 +50,11 @@ class DriverReader:
         return self._measured(path, play)
 
     def picture_expression(self, path: Path) -> NDArray[np.float32]:
-        """(C,) float32 expression of the face in a picture (of a clip: its mean), for a neutral."""
-        series = self._clip_series(path, self.how.faces)
+        """(C,) float32 expression of the face in a picture (of a clip: its mean), for a neutral.
+
+        A person's number is of another clip, so the largest face is taken.
+        """
+        series = self._clip_series(path, self.how.faces if self.how.faces.person is None else FaceSelection())
         return np.asarray(series.values.mean(axis=0), np.float32)
 
     def _measured(self, path: Path, play: DriverOptions) -> Driver:

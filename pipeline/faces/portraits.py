@@ -22,11 +22,17 @@ from .crop import chain
 PORTRAITS_KEPT = 4
 """Of a stretch; each costs two calls of the network (about 15 ms on two cores)."""
 
+LEAST_OF_BEST = 0.35
+"""How good a portrait has to be, relative to the stretch's best: one profile more tells less than none."""
+
 LOOK_EVERY_SECONDS = 0.25
 """How often a face's picture is looked at; a frame that promises more than all before is looked at, too."""
 
 MEETING_OVERLAP = (0.1, 0.3)
 """Of two faces' boxes, relative to the smaller: a meeting begins above the second and is over below the first."""
+
+IN_MEETING = 0.25
+"""What a portrait is worth while somebody may be in front of it."""
 
 JUMP = 0.3
 """A face that moves from a frame to the next by more than this, relative to its size, may be another one."""
@@ -133,7 +139,7 @@ class Portraits:
 
     def _look(self, grown: _Growing, face: Face, frame: Frame) -> None:
         """Keeps the face's picture if it is better than one that is kept."""
-        promised = _promise(face) * (0.3 if grown.is_meeting else 1)
+        promised = _promise(face) * (IN_MEETING if grown.is_meeting else 1)
         is_time = frame.seconds - grown.looked_at_seconds >= LOOK_EVERY_SECONDS
         if not is_time and promised < 1.1 * grown.most_promised:
             return
@@ -186,7 +192,7 @@ def _keep(kept: list[_Kept], new: _Kept) -> None:
     kept[:] = [old for old in kept if old not in near]
     kept.append(new)
     kept.sort(key=lambda portrait: (-portrait.quality, portrait.frame))
-    del kept[PORTRAITS_KEPT:]
+    kept[:] = [old for old in kept[:PORTRAITS_KEPT] if old.quality >= LEAST_OF_BEST * kept[0].quality]
 
 
 def _is_new(grown: _Growing, face: Face, frame: Frame, overlap: float) -> bool:
@@ -225,4 +231,4 @@ def _promise(face: Face) -> float:
 def _sharpness(chip: NDArray[np.uint8]) -> float:
     """[0, 1]."""
     edges = float(cv2.Laplacian(cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
-    return edges / (edges + _SHARPNESS)
+    return (edges + 1) / (edges + 1 + _SHARPNESS)
