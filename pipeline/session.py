@@ -286,8 +286,8 @@ def source_neutral(
 def _picture_neutral(options: RetargetOptions, cache: TrackingCache | None) -> NDArray[np.float32] | None:
     if is_named(options.source_neutral):
         return None
-    named = options.faces is not None and options.faces.picture is not None
-    how = replace(options.measuring(), faces=options.faces if named else FaceSelection())
+    picture = options.faces.picture if options.faces else None
+    how = replace(options.measuring(), faces=FaceSelection(picture=picture))
     return DriverReader(how, cache=cache).picture_expression(Path(str(options.source_neutral)))
 
 
