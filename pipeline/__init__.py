@@ -14,8 +14,8 @@ Step by step, so that many plans share one analysis:
     for edited in edited_frames(plans):
         ...
 
-To look at: `preview`, `measure_quality`, `track_video`. Many clips: `run_batch`. Pixels in and out: `open_video`,
-`create_video`. Whatever a user can put right is a `RetargetError`, in one line.
+To look at: `list_people`, `preview`, `measure_quality`, `track_video`. Many clips: `run_batch`. Pixels in and out:
+`open_video`, `create_video`. Whatever a user can put right is a `RetargetError`, in one line.
 """
 
 import lazy_loader

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, TypeGuard, get_args
 
 from .drivers import After, DriverOptions, Measuring, Mode, Neutral
 from .edit import REGIONS, PlanOptions
@@ -89,13 +89,14 @@ class RetargetOptions:
     )
     faces: FaceSelection | None = option(
         None, "--face", Kind.FACES, PERFORMANCE,
-        f"face(s) of each shot: all, {', '.join(FACE_ORDERS)}, a number, or ORDER:NUMBER", metavar="WHICH",
+        f"face(s) of each shot: all, {', '.join(FACE_ORDERS)}, a number, or ORDER:NUMBER; or one person in all "
+        "shots: person:1 (retarget faces numbers them), or a picture of the face (anna.png)", metavar="WHICH",
         shown_default="large-small, the largest; all if the curve file has faces", words=("faces",),
     )  # fmt: skip
     """None: the largest of each shot, or all, left to right, if the driver has sections per face."""
     driver_faces: FaceSelection = option(
-        FaceSelection, "--driver-face", Kind.FACES, PERFORMANCE, "which face of the driver", metavar="WHICH",
-        shown_default="the largest", words=("driver_faces",),
+        FaceSelection, "--driver-face", Kind.FACES, PERFORMANCE, "which face of the driver, said likewise",
+        metavar="WHICH", shown_default="the largest", words=("driver_faces",),
     )  # fmt: skip
     """Whose expression a driver clip gives; a capture file's faces are counted by id."""
 
@@ -156,17 +157,36 @@ class RetargetOptions:
         """The pictures of resting faces that are read."""
         return [Path(str(n)) for n in (self.source_neutral, self.driver_neutral) if not is_named(n)]
 
+    def face_pictures(self) -> list[Path]:
+        """The pictures of people that are read."""
+        named = (self.faces.picture if self.faces else None, self.driver_faces.picture)
+        return [picture for picture in named if picture is not None]
+
+    def with_face_pictures(self, change: Callable[[Path], Path]) -> RetargetOptions:
+        """The options with other names for the pictures of people."""
+        named: dict[str, Any] = {
+            name: replace(selection, picture=change(selection.picture))
+            for name, selection in (("faces", self.faces), ("driver_faces", self.driver_faces))
+            if selection is not None and selection.picture is not None
+        }
+        return replace(self, **named)
+
+    def pictures(self) -> list[Path]:
+        """All pictures that are read besides source and driver."""
+        return [*self.neutral_pictures(), *self.face_pictures()]
+
     def plan_options(
         self, neutral: NDArray[np.float32] | float | str = "auto", faces: FaceSelection | None = None
     ) -> PlanOptions:
-        """The part that is about turning what the driver asks into an edit."""
+        """The part that is about turning what the driver asks into an edit. `faces`: those that are meant, where
+        the options' own do not say it."""
         return PlanOptions(
             strength=self.strength,
             gains=self.gains,
             regions=self.regions,
             smooth_seconds=self.smooth_seconds,
             neutral=neutral,
-            faces=self.faces or faces or FaceSelection(),
+            faces=faces or self.faces or FaceSelection(),
         )
 
     @property

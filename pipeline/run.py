@@ -68,7 +68,7 @@ def retarget_video(
             open_session(source, driver, options, clock=clock, progress=progress, resources=resources)
         )
         # Before the long work: what is wrong with the output is said at once.
-        inputs = (*session.driver_files, *options.neutral_pictures())
+        inputs = (*session.driver_files, *options.pictures())
         check_not_input(Path(output), dict.fromkeys(inputs, MADE_FROM))
         encode = _share_of_encoder(options.encode, resources.cores)
         writer = create_video(output, like=session.reader, options=encode, overwrite=options.overwrite)

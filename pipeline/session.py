@@ -14,7 +14,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,16 @@ from numpy.typing import NDArray
 from .drivers import CurveDriver, Driver, DriverReader, FaceDrivers
 from .edit import EditedFrame, EditSchedule, FrameRequest, Plans, RenderedFrame, Renderer, blended, plan_faces
 from .errors import NoFaceError, OptionError
-from .faces import DECODE_AHEAD_FRAMES, ClipAnalysis, FaceSelection, TrackingCache, no_face, read_faces
+from .faces import (
+    DECODE_AHEAD_FRAMES,
+    ClipAnalysis,
+    FaceSelection,
+    TrackingCache,
+    descriptor_of,
+    no_face,
+    read_faces,
+    settled,
+)
 from .media import VideoReader, open_video
 from .options import RetargetOptions, is_named
 from .records import Frame
@@ -99,13 +108,14 @@ def plan_edits(
             picture, which is else measured each time.
 
     Raises:
-        NoFaceError: no shot has as many faces as the options select.
+        NoFaceError: no shot has as many faces as the options select, or the person they select is not there.
         OptionError: the source's neutral is asked for at a time at which no face is seen.
     """
     options = options or RetargetOptions()
     neutral = source_neutral(options) if neutral is None else neutral
     everyone = FaceSelection("left-right", None) if is_per_face(driver) else None
-    plans = plan_faces(analysis, driver, options.plan_options(neutral, everyone))
+    wanted = settled(options.faces or everyone or FaceSelection(), analysis)
+    plans = plan_faces(analysis, driver, options.plan_options(neutral, wanted))
     if not plans.faces:
         raise NoFaceError(
             f"{analysis.info.path}: no shot has as many faces as --face asks for; at most "
@@ -198,6 +208,8 @@ def open_session(
     source, clock, resources = Path(source), clock or Clock(), resources or Resources()
     files = driver_paths(driver, options)
     resources.checkpoint(options.checkpoint)
+    for picture in options.face_pictures():
+        descriptor_of(picture)  # one without a face is told before any clip is tracked
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(open_source(source, options))
         loaded = load_driver(
@@ -261,7 +273,9 @@ def source_neutral(
     neutral = options.source_neutral
     if is_named(neutral):
         return neutral
-    return DriverReader(options.measuring(), cache=cache).picture_expression(Path(str(neutral)))
+    picture = options.faces.picture if options.faces else None
+    how = replace(options.measuring(), faces=FaceSelection(picture=picture))
+    return DriverReader(how, cache=cache).picture_expression(Path(str(neutral)))
 
 
 def _analysis(

@@ -57,7 +57,14 @@ NOBODY_IMPORTS = {"pipeline": ["benchmarks"], "train": ["benchmarks", "commands"
 MOST_LINES = 520
 
 DATA = {
-    "model": ("py.typed", "__init__.pyi", "default.safetensors", "face_networks.safetensors", "MODEL_CARD.md"),
+    "model": (
+        "py.typed",
+        "__init__.pyi",
+        "default.safetensors",
+        "face_networks.safetensors",
+        "face_descriptor.safetensors",
+        "MODEL_CARD.md",
+    ),
     "pipeline": ("py.typed", "__init__.pyi"),
     "pipeline.faces": ("face_landmarker.task", "canonical_face.npy", "mesh_triangles.npy", "__init__.pyi"),
     "pipeline.review": ("report_page.html", "report_page.css", "report_page.js", "__init__.pyi"),

@@ -48,7 +48,7 @@ def loaded_by(statement: str, cwd: Path) -> list[str]:
         "from retarget.pipeline.batch import BatchOptions; from retarget.pipeline.jobs import Job, load_sheet",
         "from retarget.pipeline.drivers import DriverOptions, Measuring",
         "from retarget.pipeline.edit import FaceEdit, FaceRequest, PlanOptions",
-        "from retarget.model import action_units, crop_spec, errors, files, mesh",
+        "from retarget.model import action_units, crop_spec, errors, face_chip, files, mesh",
     ],
 )
 def test_what_is_light(statement: str, tmp_path: Path) -> None:
@@ -64,6 +64,10 @@ def test_what_is_light(statement: str, tmp_path: Path) -> None:
         (["preview", "--help"], 0, ""),
         (["track", "--help"], 0, ""),
         (["curves", "--help"], 0, ""),
+        (["faces", "--help"], 0, ""),
+        (["faces", "nowhere.mp4"], 2, "nowhere.mp4: no such file"),
+        (["-s", "SAMPLE", "-d", "CURVES", "--face", "anna.png"], 2, "anna.png: no such file"),
+        (["-s", "SAMPLE", "-d", "CURVES", "--driver-face", "person:0"], 2, "person:0 is nobody"),
         ([], 2, "the following arguments are required"),
         (["-s", "a.mp4", "-d", "b.yaml", "--strenght", "2"], 2, "unrecognized arguments: --strenght"),
         (["-s", "nowhere.mp4", "-d", "b.yaml"], 2, "nowhere.mp4: no such file"),

@@ -265,7 +265,7 @@ def _absolute(task: Task) -> Task:
             source=job.source.absolute(),
             drivers=tuple(driver.absolute() for driver in job.drivers),
             output=job.output.absolute(),
-            options=replace(options, checkpoint=checkpoint, **neutrals),
+            options=replace(options.with_face_pictures(Path.absolute), checkpoint=checkpoint, **neutrals),
         ),
     )
 

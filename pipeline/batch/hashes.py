@@ -49,6 +49,7 @@ def content_key(job: Job, contents: Contents) -> str:
             "source": (job.source.suffix.lower(), source),
             "drivers": driver_hashes,
             "neutrals": [contents.sha256(path) for path in options.neutral_pictures()],
+            "persons": [contents.sha256(path) for path in options.face_pictures()],
             "checkpoint": contents.sha256(options.checkpoint or default_checkpoint_path()),
             "options": _plain_options(options, by_name=False),
         }
@@ -71,4 +72,7 @@ def _plain_options(options: RetargetOptions, *, by_name: bool) -> dict[str, Any]
         value = values[name]
         if isinstance(value, Path) or str(value) in pictures:
             values[name] = str(Path(str(value)).absolute()) if by_name else "a file"
+    for name in ("faces", "driver_faces"):
+        if values[name] and values[name]["picture"] is not None:
+            values[name]["picture"] = str(values[name]["picture"].absolute()) if by_name else "a file"
     return {"version": importlib.metadata.version("retarget"), **values}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -34,6 +36,7 @@ differ. `source` is the clip that is edited (face-swap tools call that the targe
 COMMANDS = """\
 commands:
   retarget track CLIP -o CLIP.csv       measure action units; the table can drive, in OpenFace's columns
+  retarget faces CLIP -o people.png     who is in a clip, in which shots: the numbers of --face person:1
   retarget curves FILE... -o c.png      plot the curves of drivers, clips, or a run's report
   retarget preview -s S -d D -o p.png   a contact sheet (and a side-by-side video) instead of the whole job
   retarget batch JOBS.yaml              many clips, unattended, with a report (also CSV, EDL, OTIO, globs)
@@ -72,7 +75,8 @@ def _retarget(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(source, driver)
     _check_inputs(source, driver)
     options = options_said(arguments, source)
-    read = (driver, *options.neutral_pictures())
+    _check_inputs(*options.face_pictures())
+    read = (driver, *options.pictures())
     check_film(output, source, read, overwrite=arguments.overwrite)
     if arguments.report:
         inputs = dict.fromkeys((source, output, *read), "another file of this job")
@@ -102,7 +106,8 @@ def _preview(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
     _check_inputs(arguments.source, arguments.driver)
     options = options_said(arguments, arguments.source)
-    read = (arguments.source, arguments.driver, *options.neutral_pictures())
+    _check_inputs(*options.face_pictures())
+    read = (arguments.source, arguments.driver, *options.pictures())
     check_preview(output, arguments.side_by_side, read, moments=arguments.moments, overwrite=arguments.overwrite)
 
     with loading():
@@ -142,6 +147,27 @@ def _track(argv: Sequence[str]) -> int:
     return 0
 
 
+def _faces(argv: Sequence[str]) -> int:
+    flags = parser("retarget faces", "Who is in a clip: in which shots, for how long, how large.")
+    flags.add_argument("source", type=Path, metavar="CLIP")
+    flags.add_argument("-o", "--output", type=Path, metavar="PEOPLE.png", help="a sheet with portraits (png, jpg)")
+    flags.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    _add_common(flags)
+    arguments = flags.parse_args(argv)
+    _check_inputs(arguments.source)
+    options = options_said(arguments, arguments.source)
+
+    with loading():
+        from ..review import list_people
+
+    people = list_people(arguments.source, arguments.output, options, progress=_progress(arguments))
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(people), indent=1))
+        return 0
+    _say("\n".join([people.headline, *people.table()]), arguments)
+    return 0
+
+
 def _curves(argv: Sequence[str]) -> int:
     flags = parser("retarget curves", "Plot action-unit curves of drivers, clips and run reports.")
     flags.add_argument("files", type=Path, nargs="+", metavar="FILE", help="YAML, CSV, clip, picture or RUN.json")
@@ -174,7 +200,7 @@ def _batch(argv: Sequence[str]) -> int:
     return batch_command(argv)
 
 
-_COMMANDS = {"track": _track, "curves": _curves, "preview": _preview, "batch": _batch}
+_COMMANDS = {"track": _track, "faces": _faces, "curves": _curves, "preview": _preview, "batch": _batch}
 
 
 def default_output(source: Path, driver: Path) -> Path:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from ..errors import DriverError
+from ..errors import DriverError, OptionError
 from ..faces import FaceSelection, TrackingCache, clip_series
 from ..files import suffixes
 from ..records import ExpressionSeries
@@ -50,12 +50,19 @@ class DriverReader:
         return self._measured(path, play)
 
     def picture_expression(self, path: Path) -> NDArray[np.float32]:
-        """(C,) float32 expression of the face in a picture (of a clip: its mean), for a neutral."""
-        series = self._clip_series(path, self.how.faces)
+        """(C,) float32 expression of the face in a picture (of a clip: its mean), for a neutral.
+
+        A person's number is of another clip, so the largest face is taken.
+        """
+        series = self._clip_series(path, self.how.faces if self.how.faces.person is None else FaceSelection())
         return np.asarray(series.values.mean(axis=0), np.float32)
 
     def _measured(self, path: Path, play: DriverOptions) -> Driver:
         if path.suffix.lower() in suffixes.CAPTURES:
+            if self.how.faces.is_of_person:
+                raise OptionError(
+                    f"{path}: shows no pictures to know a person by; count its faces: --driver-face 1"
+                )
             capture = read_series(path, face=play.face)
             return self._series_driver(path, capture.series, play, capture.notes)
         order = self.how.faces

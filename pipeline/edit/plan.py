@@ -142,9 +142,15 @@ def _neutral(
     shown = [(t, p) for t, p in chosen if t.seconds[0] - 0.5 <= neutral <= t.seconds[-1] + 0.5]
     if not shown:
         raise OptionError(f"no selected face is seen at {neutral:g} s of the source; give another --neutral time")
-    # Its own face at that second; seen in another shot, the one that most likely is the same person's.
-    nearest, _ = min(shown, key=lambda item: (item[0] is not track, item[1] != position))
+    # Its own face at that second; seen in another shot, the same person's, or the one that most likely is.
+    nearest, _ = min(
+        shown, key=lambda item: (item[0] is not track, not _is_one(item[0], track), item[1] != position)
+    )
     return neutral_at(nearest.series(), neutral)
+
+
+def _is_one(one: FaceTrack, other: FaceTrack) -> bool:
+    return one.person == other.person != 0
 
 
 def unbroken(track: FaceTrack) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 from . import blendshapes as blendshapes
 from .analysis import ClipAnalysis as ClipAnalysis
 from .analysis import FaceTrack as FaceTrack
+from .analysis import Person as Person
 from .analysis import Shot as Shot
 from .analysis import whole_series as whole_series
 from .cache import TrackingCache as TrackingCache
@@ -24,8 +25,10 @@ from .pose import head_pose as head_pose
 from .pose import mesh_triangles as mesh_triangles
 from .read import DECODE_AHEAD_FRAMES as DECODE_AHEAD_FRAMES
 from .read import clip_series as clip_series
+from .read import descriptor_of as descriptor_of
 from .read import no_face as no_face
 from .read import read_faces as read_faces
+from .read import settled as settled
 from .selection import FACE_ORDERS as FACE_ORDERS
 from .selection import FaceSelection as FaceSelection
 from .shots import PROXY_PX as PROXY_PX

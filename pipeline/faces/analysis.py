@@ -7,16 +7,20 @@ between the two; the landmarks (5.7 kB) are in a temporary file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import action_units
+from retarget.model.face_chip import DESCRIPTOR_SIZE
 
 from ..records import ExpressionSeries, VideoInfo
 from .landmark_store import LandmarkStore
 from .selection import FaceOrder, FaceSelection
+
+BEST_PORTRAITS = 4
+"""Of a track: those that count for what its person looks like."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,7 @@ class Shot:
 
 @dataclass(frozen=True, eq=False)
 class FaceTrack:
-    """One face within one shot."""
+    """One face within one shot: where the person is lost for a while and seen again, it goes on."""
 
     shot: int
     face_id: int
@@ -52,6 +56,12 @@ class FaceTrack:
     size_px: NDArray[np.float64]
     centers: NDArray[np.float64]
     """(n, 2) display pixels."""
+    person: int = 0
+    """Number of the person in the clip, from 1; 0 where nobody looked."""
+    portraits: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(k,) indices of frames that show the face well, the best first."""
+    descriptors: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, DESCRIPTOR_SIZE), np.float32))
+    """(k, 128) what the face descriptor says of those."""
 
     def rank(self, order: FaceOrder) -> float:
         """The smaller, the earlier in that order."""
@@ -72,6 +82,26 @@ class FaceTrack:
             filled=np.ones(action_units.COUNT, np.bool_),
             confidence=self.confidence.astype(np.float32),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person of a clip, in whichever shots."""
+
+    number: int
+    """From 1: who is seen longest, then who is seen first."""
+    tracks: tuple[FaceTrack, ...]
+    """In order of appearance, one a shot at most."""
+
+    @property
+    def frame_count(self) -> int:
+        """Frames in which the face is seen."""
+        return sum(len(track.frames) for track in self.tracks)
+
+    @property
+    def descriptor(self) -> NDArray[np.float32]:
+        """(128,) the mean over the best portraits of each shot."""
+        return np.concatenate([track.descriptors[:BEST_PORTRAITS] for track in self.tracks]).mean(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +126,24 @@ class ClipAnalysis:
     def frame_count(self) -> int:
         return len(self.seconds)
 
+    @property
+    def persons(self) -> tuple[Person, ...]:
+        """Who is in the clip, by number; nobody where nobody looked."""
+        numbers = sorted({track.person for track in self.tracks if track.person})
+        return tuple(Person(n, tuple(track for track in self.tracks if track.person == n)) for n in numbers)
+
     def landmarks(self, track: FaceTrack, position: int) -> NDArray[np.float32]:
         """(478, 3) float32 display pixels of the track's `position`-th moment."""
         return self.landmark_store.read(int(track.rows[position]))
 
     def select(self, selection: FaceSelection) -> list[tuple[FaceTrack, int]]:
-        """The chosen tracks of every shot, each with its position among the chosen of its shot."""
+        """The chosen tracks of every shot, each with its position among the chosen of its shot.
+
+        A selection by picture has to be settled before (`read.settled`).
+        """
+        assert selection.picture is None, "who looks like a picture is looked up before"
+        if selection.person is not None:
+            return [(track, 0) for track in self.tracks if track.person == selection.person]
         chosen: list[tuple[FaceTrack, int]] = []
         for shot in self.shots:
             ranked = sorted(

@@ -1,6 +1,6 @@
 """What tracking found in a clip, kept: nothing is tracked twice.
 
-An entry is one zip file, named by a hash of everything that its content depends on: `v1/ab/ab12....tracks`. It
+An entry is one zip file, named by a hash of everything that its content depends on: `v2/ab/ab12....tracks`. It
 appears whole or not at all, its parts have checksums, and whatever cannot be read is ignored and written anew.
 Entries that were not used for longest go when the folder grows beyond its limit.
 """
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from retarget.model.face_chip import DESCRIPTOR
 from retarget.model.files import whole_file
 
 from ..errors import OptionError
@@ -34,7 +35,7 @@ from .landmark_store import LandmarkStore
 from .landmarker import tracker_details
 from .options import TrackOptions
 
-_VERSION = "v1"
+_VERSION = "v2"
 """Part of every name: raised when an entry's layout changes, or tracking does within a version of the package."""
 
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -65,6 +66,7 @@ class TrackingCache:
             "span": [str(value) for value in asdict(reader.span).values()],
             "options": asdict(options),
             "tracker": [AU_SOURCE, tracker_details(options.tracker)],
+            "descriptor": DESCRIPTOR,
             "retarget": importlib.metadata.version("retarget"),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -111,7 +113,7 @@ def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, int, Path]]:
             yield stat.st_mtime_ns, stat.st_size, path
 
 
-_ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in ("shot", "face_id"))
+_ARRAYS = tuple(f.name for f in fields(FaceTrack) if f.name not in ("shot", "face_id", "person"))
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class _About:
 
     shots: list[dict[str, Any]]
     tracks: list[list[int]]
-    """(shot, face id) of each."""
+    """(shot, face id, person) of each."""
     frames_without_face: int
     first_seconds: float
     largest_rejected_px: float
@@ -131,7 +133,7 @@ class _About:
 def _write(entry: zipfile.ZipFile, analysis: ClipAnalysis) -> None:
     about = _About(
         shots=[asdict(shot) for shot in analysis.shots],
-        tracks=[[track.shot, track.face_id] for track in analysis.tracks],
+        tracks=[[track.shot, track.face_id, track.person] for track in analysis.tracks],
         frames_without_face=analysis.frames_without_face,
         first_seconds=analysis.first_seconds,
         largest_rejected_px=analysis.largest_rejected_px,
@@ -154,13 +156,13 @@ def _read(entry: zipfile.ZipFile, info: VideoInfo) -> ClipAnalysis:
         raise ValueError("another face mesh")
     with np.load(io.BytesIO(entry.read("series.npz")), allow_pickle=False) as series:
         tracks = tuple(
-            FaceTrack(shot, face_id, **{name: series[f"{name}.{i}"] for name in _ARRAYS})
-            for i, (shot, face_id) in enumerate(about.tracks)
+            FaceTrack(shot, face_id, person=person, **{name: series[f"{name}.{i}"] for name in _ARRAYS})
+            for i, (shot, face_id, person) in enumerate(about.tracks)
         )
         seconds = series["seconds"]
     with entry.open("landmarks.f32") as landmarks:
         store = LandmarkStore.copied_from(landmarks)
-    if len(store) != sum(len(track.rows) for track in tracks):
+    if len(store) <= max((int(track.rows.max()) for track in tracks), default=-1):
         raise ValueError("landmarks are missing")
     return ClipAnalysis(
         info=info,

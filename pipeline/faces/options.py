@@ -19,7 +19,8 @@ class TrackOptions:
     min_face_px: int | None = None
     """Smallest face worth tracking, longer side in display pixels; None: 6 % of the height, at least 32."""
     redetect_seconds: float = 2.0
-    """How often to look for new faces while some are tracked; four times as often while none is."""
+    """How often to look for new faces while some are tracked; four times as often while none is, and for a while
+    after one was lost."""
     patience_seconds: float = 0.4
     """How long a face may be missing before its track ends."""
 

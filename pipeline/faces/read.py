@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retarget.model.face_chip import SAME_PERSON
+
 from ..errors import NoFaceError
 from ..media import VideoReader, open_video, proxy
-from ..records import ExpressionSeries, TrackedFrame
+from ..records import ExpressionSeries, Frame, TrackedFrame
 from ..stream import Clock, Progress, Stage, no_progress, prefetched
-from .analysis import ClipAnalysis, whole_series
+from .analysis import ClipAnalysis, Person, whole_series
 from .cache import TrackingCache
 from .collect import Collector
 from .options import TrackOptions
+from .persons import with_persons
+from .portraits import Portraits
 from .selection import FaceSelection
 from .shots import PROXY_PX, detect_shots
 from .track import FaceTracker
 
 DECODE_AHEAD_FRAMES = 4
+
+_LEAST_PICTURE_PX = 40
+"""Of a face in a picture that a person is to be found by."""
 
 
 def read_faces(
@@ -55,22 +66,32 @@ def read_faces(
 def _track(
     reader: VideoReader, options: TrackOptions, *, stage: Stage, clock: Clock, progress: Progress[Any]
 ) -> ClipAnalysis:
-    collector = Collector(reader.info)
+    collector, portraits = Collector(reader.info), Portraits(reader.info)
     with FaceTracker(reader.info, options) as tracker:
-        with contextlib.closing(tracked_frames(reader, tracker, clock=clock)) as tracked:
-            for _ in progress(collector.collect(tracked), stage, reader.info.frame_count_from_header):
+        with contextlib.closing(tracked_frames(reader, tracker, clock=clock, watch=portraits.watch)) as tracked:
+            seen = collector.collect(portraits.collect(tracked))
+            for _ in progress(seen, stage, reader.info.frame_count_from_header):
                 pass
-        return collector.analysis(tracker.largest_rejected_px)
+        found = collector.analysis(tracker.largest_rejected_px)
+    with clock.running("who"):
+        return with_persons(found, portraits.stretches())
 
 
 def tracked_frames(
-    reader: VideoReader, tracker: FaceTracker, *, clock: Clock
+    reader: VideoReader,
+    tracker: FaceTracker,
+    *,
+    clock: Clock,
+    watch: Callable[[Iterable[tuple[Frame, int]]], Iterable[tuple[Frame, int]]] = iter,
 ) -> Generator[TrackedFrame, None, None]:
-    """decode -> shots -> track; decoding and cut detection run ahead in a thread, which closing this ends."""
+    """decode -> shots -> track; decoding and cut detection run ahead in a thread, which closing this ends.
+
+    `watch` hands the frames on to the tracker.
+    """
     info = reader.info
     shots = detect_shots(clock.stage("decode", reader), lambda frame: proxy(frame, info, PROXY_PX))
     with contextlib.closing(prefetched(clock.stage("shots", shots), DECODE_AHEAD_FRAMES)) as ahead:
-        yield from clock.stage("track", tracker.track(ahead))
+        yield from clock.stage("track", tracker.track(watch(ahead)))
 
 
 def clip_series(
@@ -91,14 +112,67 @@ def clip_series(
     """
     with open_video(path, sequence_rate=sequence_rate) as reader:
         analysis = read_faces(reader, options, stage=Stage.DRIVER, clock=clock, progress=progress, cache=cache)
-    series = whole_series(analysis, selection)
-    if series is None and analysis.tracks:
+    if not analysis.tracks:
+        raise no_face(path, analysis.largest_rejected_px)
+    series = whole_series(analysis, settled(selection, analysis))
+    if series is None:
         raise NoFaceError(
             f"{path}: has no face {selection.index} in the order {selection.order}; use a smaller number"
         )
-    if series is None:
-        raise no_face(path, analysis.largest_rejected_px)
     return series
+
+
+def settled(selection: FaceSelection, analysis: ClipAnalysis) -> FaceSelection:
+    """The selection with the number of the person that it means, where it means one.
+
+    Raises:
+        NoFaceError: the clip has no such person, or nobody who looks like the picture, or that shows no face.
+        RetargetError: the picture cannot be read.
+    """
+    clip, persons = analysis.info.path, analysis.persons
+    if selection.person is not None and selection.person > len(persons):
+        raise NoFaceError(
+            f"{clip}: has no person:{selection.person}; {len(persons)} are seen, and retarget faces lists them"
+        )
+    if selection.picture is None:
+        return selection
+    wanted = descriptor_of(selection.picture)
+    distance, number = min(
+        (float(np.linalg.norm(person.descriptor - wanted)), person.number) for person in persons
+    )
+    if distance > SAME_PERSON:
+        raise NoFaceError(
+            f"{clip}: nobody looks like {selection.picture}; the nearest is person:{number} at a distance of "
+            f"{distance:.2f}, where {SAME_PERSON:g} is the limit; use person:{number} or another picture"
+        )
+    return FaceSelection(person=number)
+
+
+def descriptor_of(picture: Path) -> NDArray[np.float32]:
+    """(128,) of the largest face of a picture, see `retarget.model.face_descriptor`; remembered for the next call.
+
+    Raises:
+        NoFaceError: it shows none.
+        RetargetError: it cannot be read.
+    """
+    stat = picture.stat() if picture.is_file() else None
+    return _described(picture, stat and (stat.st_mtime_ns, stat.st_size))
+
+
+@functools.lru_cache(maxsize=64)
+def _described(picture: Path, version: tuple[int, int] | None) -> NDArray[np.float32]:  # noqa: ARG001 - the key
+    with open_video(picture) as reader:
+        seen = _track(
+            reader,
+            TrackOptions(min_face_px=_LEAST_PICTURE_PX),
+            stage=Stage.TRACK,
+            clock=Clock(),
+            progress=no_progress,
+        )
+    if not seen.tracks:
+        raise NoFaceError(f"{picture}: shows no face to look for; use a picture of the person from the front")
+    (track, _), *_ = seen.select(FaceSelection())
+    return Person(1, (track,)).descriptor
 
 
 def no_face(path: Path, rejected_px: float, *, is_trimmed: bool = False) -> NoFaceError:

@@ -7,6 +7,7 @@ each was last seen: a face that is followed is not looked for again.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -29,6 +30,9 @@ from .tiles import tiles
 DETECT_MAX_PX = 1920
 """Longer side of the picture that tiles are cut from."""
 
+SEARCH_SECONDS = 3.0
+"""For so long after a face was lost, faces are looked for as often as while none is seen."""
+
 LOOKAHEAD_FRAMES = CALLS_AT_ONCE
 """Frames whose landmarks are looked for at a time."""
 
@@ -48,6 +52,8 @@ class _ShotState:
     tracks: list[_Track] = field(default_factory=list)
     next_id: int = 0
     detected_at_seconds: float | None = None
+    lost_at_seconds: float = -math.inf
+    """When a face was last lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +130,13 @@ class FaceTracker:
             if seen is not None and is_same(seen, last):
                 track.last, track.missing_since_seconds = seen, None
             elif track.missing_since_seconds is None:
-                track.missing_since_seconds = frame.seconds
-        limit = frame.seconds - self.options.patience_seconds
+                track.missing_since_seconds = shot.lost_at_seconds = frame.seconds
+        limit, before = frame.seconds - self.options.patience_seconds, len(shot.tracks)
         shot.tracks = _without_twins(
             [t for t in shot.tracks if t.missing_since_seconds is None or t.missing_since_seconds >= limit]
         )
+        if len(shot.tracks) < before:
+            shot.lost_at_seconds = frame.seconds
         if detect:
             self._detect(frame, shot)
         seen_faces = [t for t in shot.tracks if t.missing_since_seconds is None]
@@ -139,6 +147,7 @@ class FaceTracker:
         if shot.detected_at_seconds is None:
             return True
         lost = not any(t.missing_since_seconds is None for t in shot.tracks)
+        lost |= frame.seconds - shot.lost_at_seconds < SEARCH_SECONDS
         interval = self.options.redetect_seconds / (4 if lost else 1)
         return frame.seconds - shot.detected_at_seconds >= interval - 1e-9
 

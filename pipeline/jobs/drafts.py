@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,8 @@ class Drafter:
             return times.seconds(key)
         if option.kind is Kind.NEUTRAL:
             return times.neutral(key)
+        if option.kind is Kind.FACES:
+            return self._face(row[key], value)
         if option.kind is Kind.FILE:
             return self._checkpoint(row[key], row[key].path(value))
         return tuple(value) if option.kind is Kind.NAMES else value
@@ -121,6 +123,16 @@ class Drafter:
     def _fits(self, cell: Cell, option: dict[str, Any]) -> bool:
         """Whether the option makes sense on its own; all of their rules are about one at a time."""
         return self.mistakes.of(cell.place, lambda: RetargetOptions(**option)) is not None
+
+    def _face(self, cell: Cell, selection: FaceSelection) -> FaceSelection | None:
+        """A picture of a person counts from the sheet's folder, as every file."""
+        if selection.picture is None:
+            return selection
+        picture = cell.path(str(selection.picture))
+        if not picture.is_file():
+            self.mistakes.add(cell.place, f"{cell.key}: {picture}: no such file; correct the path")
+            return None
+        return replace(selection, picture=picture)
 
     def _checkpoint(self, cell: Cell, path: Path) -> Path | None:
         error = self.checks.checkpoint_error(path)

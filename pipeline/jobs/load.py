@@ -155,9 +155,9 @@ def _with_absolute_paths(options: RetargetOptions) -> RetargetOptions:
         if not is_named(value := getattr(options, name))
     }
     checkpoint = _absolute(options.checkpoint) if options.checkpoint else None
-    return replace(options, checkpoint=checkpoint, **pictures)
+    return replace(options.with_face_pictures(_absolute), checkpoint=checkpoint, **pictures)
 
 
 def _read_files(job: Job) -> list[Path]:
     checkpoint = [job.options.checkpoint] if job.options.checkpoint else []
-    return [*job.drivers, *job.options.neutral_pictures(), *checkpoint]
+    return [*job.drivers, *job.options.pictures(), *checkpoint]

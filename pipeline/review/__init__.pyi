@@ -1,5 +1,9 @@
 from .curve_plot import plot_curves as plot_curves
 from .measure import measure_quality as measure_quality
+from .people import People as People
+from .people import PersonInClip as PersonInClip
+from .people import PersonInShot as PersonInShot
+from .people import list_people as list_people
 from .preview_job import preview as preview
 from .qc_report import write_qc as write_qc
 from .quality import ClipQuality as ClipQuality

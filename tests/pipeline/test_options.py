@@ -36,3 +36,17 @@ def test_the_parts() -> None:
     assert options.neutral_pictures() == [Path("rest.png")]
     assert not options.is_trimmed
     assert RetargetOptions(trim_end=1.0).is_trimmed
+
+
+def test_pictures_of_people_are_read_and_may_be_renamed() -> None:
+    options = RetargetOptions(
+        faces=FaceSelection(picture=Path("anna.png")),
+        driver_faces=FaceSelection(picture=Path("bert.png")),
+        driver_neutral=Path("rest.png"),
+    )
+    assert options.face_pictures() == [Path("anna.png"), Path("bert.png")]
+    assert options.pictures() == [Path("rest.png"), Path("anna.png"), Path("bert.png")]
+    moved = options.with_face_pictures(lambda path: Path("cast") / path)
+    assert moved.face_pictures() == [Path("cast/anna.png"), Path("cast/bert.png")]
+    assert moved.driver_neutral == Path("rest.png")
+    assert RetargetOptions().face_pictures() == []

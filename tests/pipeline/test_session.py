@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -96,6 +97,43 @@ def test_a_face_that_no_shot_has(samples: Path, analysis: ClipAnalysis) -> None:
     driver = load_driver(samples / "smile.yaml")
     with pytest.raises(NoFaceError, match="no shot has as many faces as --face asks for; at most 1 are seen"):
         plan_edits(analysis, driver, replace(SHORT, faces=FaceSelection("left-right", 3)))
+
+
+def test_one_person_is_edited_before_and_behind_what_hides_them(samples: Path, occlusion_clip: Path) -> None:
+    analysis = analyse_clip(occlusion_clip)
+    driver = load_driver(samples / "smile.yaml", frame_rate=analysis.info.frame_rate)
+    (hidden,) = (t for t in analysis.tracks if len(t.frames) < 100)
+    options = RetargetOptions(faces=FaceSelection(person=hidden.person), device="cpu")
+    (plan,) = plan_edits(analysis, driver, options).faces
+    back = int(np.flatnonzero(np.diff(plan.track.frames) > 1)[0]) + 1
+    assert plan.is_active[: back - 6].any()
+    assert plan.is_active[back + 6 :].any()
+    assert plan.allowed[[back - 1, back]].tolist() == [0, 0], "it fades out and in"
+    assert plan.allowed[[10, -10]].min() > 0.9
+
+
+def test_the_person_of_a_picture(
+    samples: Path, occlusion_clip: Path, heads: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "him.png"
+    cv2.imwrite(str(picture), heads["smile"][50][..., ::-1])
+    options = RetargetOptions(faces=FaceSelection(picture=picture), device="cpu", trim_end=0.2)
+    with open_session(occlusion_clip, samples / "smile.yaml", options) as session:
+        (plan,) = session.plan(session.analyse()).faces
+    assert plan.track.centers[0, 0] > 400
+    monkeypatch.setattr(session_module, "load_driver", lambda *_, **__: pytest.fail("the long work began"))
+    cv2.imwrite(str(tmp_path / "none.png"), np.zeros((200, 200, 3), np.uint8))
+    wrong = replace(options, faces=FaceSelection(picture=tmp_path / "none.png"))
+    with (
+        pytest.raises(NoFaceError, match=r"none\.png: shows no face to look for"),
+        open_session(occlusion_clip, samples / "smile.yaml", wrong),
+    ):
+        pass
+
+
+def test_a_resting_picture_of_the_source_is_not_looked_through_for_the_drivers_person(samples: Path) -> None:
+    options = RetargetOptions(source_neutral=samples / "astronaut.png", driver_faces=FaceSelection(person=4))
+    assert isinstance(session_module.source_neutral(options), np.ndarray)
 
 
 def test_a_still_is_edited_for_as_long_as_it_was_analysed(samples: Path, tmp_path: Path) -> None:

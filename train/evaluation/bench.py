@@ -24,7 +24,7 @@ Units = NDArray[np.float32]
 
 
 class Describer(Protocol):
-    """identity.IdentityNetwork."""
+    """identity.IdentityNetwork, identity.PackagedDescriptor."""
 
     def describe(self, picture: Picture, landmarks: NDArray[np.floating]) -> NDArray[np.float64]: ...
 
@@ -41,6 +41,9 @@ class Tools:
 
     meter: Meter
     identity: Describer | None = None
+    """The network that the paper measured ACD with."""
+    packaged: Describer | None = None
+    """The same network as it comes in the package."""
     inception: Classifier | None = None
     perceptual: nn.Module | None = None
     """(1, 3, H, W) in [-1, 1] -> list of features."""
@@ -52,6 +55,7 @@ def open_tools() -> Iterator[Tools]:
     """The real tools, as far as they are installed."""
     from ..metrics import (
         CropMeter,  # loads the tracker
+        PackagedDescriptor,
         PerceptualFeatures,
     )
 
@@ -67,7 +71,14 @@ def open_tools() -> Iterator[Tools]:
     except RetargetError:
         perceptual, missing["perceptual"] = None, "not measured: install retarget[train]"
     with CropMeter() as meter:
-        yield Tools(meter, identity, None if isinstance(inception, str) else inception, perceptual, missing)
+        yield Tools(
+            meter,
+            identity=identity,
+            packaged=PackagedDescriptor(),
+            inception=None if isinstance(inception, str) else inception,
+            perceptual=perceptual,
+            missing=missing,
+        )
 
 
 class Gallery:
@@ -77,7 +88,7 @@ class Gallery:
         self._dataset, self._tools = dataset, tools
         self._plates: dict[int, Plate | None] = {}
         self._small: dict[tuple[int, int], Units] = {}
-        self._descriptors: dict[tuple[int, int], NDArray[np.float64]] = {}
+        self._descriptors: dict[tuple[int, int, int], NDArray[np.float64]] = {}
 
     def measured(self, row: int) -> bool:
         """Whether the tracker sees a face in that crop; it is looked for at the dataset's landmarks."""
@@ -107,13 +118,13 @@ class Gallery:
             self._small[row, size_px] = plate.action_units if seen is None else seen.action_units
         return self._small[row, size_px]
 
-    def descriptor(self, row: int, size_px: int) -> NDArray[np.float64]:
-        """(128,) who the unedited face is, at that size; needs the recognition network."""
-        assert self._tools.identity is not None
-        if (row, size_px) not in self._descriptors:
+    def descriptor(self, network: Describer, row: int, size_px: int) -> NDArray[np.float64]:
+        """(128,) who the unedited face is to that network of the tools, at that size."""
+        key = (id(network), row, size_px)
+        if key not in self._descriptors:
             small = self.plate(row).resized(size_px)
-            self._descriptors[row, size_px] = self._tools.identity.describe(small.picture, small.landmarks)
-        return self._descriptors[row, size_px]
+            self._descriptors[key] = network.describe(small.picture, small.landmarks)
+        return self._descriptors[key]
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,7 @@ from ..metrics import (
     sharpness_ratio,
     ssim,
 )
-from .bench import Bench, Picture, Units
+from .bench import Bench, Describer, Picture, Units
 from .methods import Method, Plate
 from .scores import PairedScores, RegionScores, SweepScores, UnpairedScores, ZeroScores
 from .trials import SWEEP_UNITS, SWEEP_VALUES, Trial
@@ -68,6 +68,9 @@ class Outcome:
     """(C,) None where the tracker no longer sees the face."""
     sharpness: float | None = None
     identity: float | None = None
+    """How far the face moves in the recognition network."""
+    packaged: float | None = None
+    """Likewise in the one of the package."""
     classes: NDArray[np.float64] | None = None
     """Probabilities of the Inception network."""
 
@@ -104,26 +107,40 @@ def unpaired_outcomes(
 def _outcomes(
     bench: Bench, method: Method, batch: Sequence[Trial], pictures: Sequence[Picture]
 ) -> Iterator[Outcome]:
-    inception = bench.tools.inception
+    inception, networks = bench.tools.inception, (bench.tools.identity, bench.tools.packaged)
     classes = inception.probabilities(pictures) if inception else [None] * len(pictures)
     for trial, picture, row in zip(batch, pictures, classes, strict=True):
         plate = bench.gallery.plate(trial.source)
         before = bench.gallery.before(trial.source, method.crop_px)
         if method.editor is None:
-            unchanged = 0.0 if bench.tools.identity else None
-            yield Outcome(trial, plate.action_units, before, before, identity=unchanged, classes=row)
+            of_one, of_other = (0.0 if network else None for network in networks)
+            yield Outcome(trial, plate.action_units, before, before, None, of_one, of_other, row)
             continue
         small = plate.resized(method.crop_px)
         seen = bench.tools.meter.measure(picture, small.landmarks)
         if seen is None:
             yield Outcome(trial, plate.action_units, before, None, classes=row)
             continue
-        identity = None
-        if bench.tools.identity is not None:
-            one = bench.gallery.descriptor(trial.source, method.crop_px)
-            identity = content_distance(one, bench.tools.identity.describe(picture, seen.landmarks))
+        shown = (trial.source, method.crop_px, picture, seen.landmarks)
+        of_one, of_other = (_moved(bench, network, *shown) for network in networks)
         sharpness = sharpness_ratio(small.picture, picture)
-        yield Outcome(trial, plate.action_units, before, seen.action_units, sharpness, identity, row)
+        yield Outcome(trial, plate.action_units, before, seen.action_units, sharpness, of_one, of_other, row)
+
+
+def _moved(
+    bench: Bench,
+    network: Describer | None,
+    source: int,
+    size_px: int,
+    picture: Picture,
+    landmarks: NDArray[np.floating],
+) -> float | None:
+    """How far the edit has moved the face in a network that tells people apart; None without it."""
+    if network is None:
+        return None
+    return content_distance(
+        bench.gallery.descriptor(network, source, size_px), network.describe(picture, landmarks)
+    )
 
 
 def unpaired_scores(outcomes: Sequence[Outcome]) -> UnpairedScores:
@@ -137,6 +154,7 @@ def unpaired_scores(outcomes: Sequence[Outcome]) -> UnpairedScores:
     missed = after - own - requested
     sharpness = [o.sharpness for o, _ in kept if o.sharpness is not None]
     distances = [o.identity for o, _ in kept if o.identity is not None]
+    packaged = [o.packaged for o, _ in kept if o.packaged is not None]
     low, median, high = np.quantile(sharpness, (0.1, 0.5, 0.9)) if sharpness else (float("nan"),) * 3
     return UnpairedScores(
         edits=len(outcomes),
@@ -154,6 +172,8 @@ def unpaired_scores(outcomes: Sequence[Outcome]) -> UnpairedScores:
         sharpness=float(median),
         sharpness_low=float(low),
         sharpness_high=float(high),
+        acd_packaged=float(np.mean(packaged)) if packaged else None,
+        acd_packaged_max=max(packaged, default=None),
     )
 
 
@@ -182,6 +202,7 @@ def paired_scores(bench: Bench, pairs: Sequence[Trial]) -> dict[str, PairedScore
         return {}
     sums: dict[tuple[str, str, str], float] = defaultdict(float)
     moves: dict[str, list[Move]] = {method.label: [] for method in bench.methods}
+    packaged: dict[str, list[Move]] = {method.label: [] for method in bench.methods}
     for pair in bench.progress(pairs, "paired edits", len(pairs)):
         source, target = (bench.gallery.plate(row) for row in (pair.source, pair.target))
         judges: dict[int, _Judge] = {}
@@ -194,9 +215,13 @@ def paired_scores(bench: Bench, pairs: Sequence[Trial]) -> dict[str, PairedScore
             for (region, measure), value in judge.distances(edited).items():
                 sums[method.label, region, measure] += value
                 sums[f"{method.label}, nothing", region, measure] += judge.of_nothing[region, measure]
-            if (move := _identity_move(bench, method, pair, edited)) is not None:
-                moves[method.label].append(move)
-    return {method.label: _paired(sums, method.label, len(pairs), moves[method.label]) for method in bench.methods}
+            for network, of_network in ((bench.tools.identity, moves), (bench.tools.packaged, packaged)):
+                if (move := _identity_move(bench, network, method, pair, edited)) is not None:
+                    of_network[method.label].append(move)
+    return {
+        method.label: _paired(sums, method.label, len(pairs), moves[method.label], packaged[method.label])
+        for method in bench.methods
+    }
 
 
 @dataclass(frozen=True)
@@ -209,12 +234,13 @@ class Move:
     """From source to true frame."""
 
 
-def _identity_move(bench: Bench, method: Method, pair: Trial, edited: Picture) -> Move | None:
+def _identity_move(
+    bench: Bench, network: Describer | None, method: Method, pair: Trial, edited: Picture
+) -> Move | None:
     """None without the network, and where the tracker no longer sees the face."""
-    network = bench.tools.identity
     if network is None:
         return None
-    source, target = (bench.gallery.descriptor(row, method.crop_px) for row in (pair.source, pair.target))
+    source, target = (bench.gallery.descriptor(network, row, method.crop_px) for row in (pair.source, pair.target))
     true = content_distance(source, target)
     if method.editor is None:
         return Move(0.0, true)
@@ -225,7 +251,11 @@ def _identity_move(bench: Bench, method: Method, pair: Trial, edited: Picture) -
 
 
 def _paired(
-    sums: dict[tuple[str, str, str], float], label: str, pairs: int, moves: Sequence[Move]
+    sums: dict[tuple[str, str, str], float],
+    label: str,
+    pairs: int,
+    moves: Sequence[Move],
+    packaged: Sequence[Move],
 ) -> PairedScores:
     def relative(region: str, measure: str) -> float | None:
         if (label, region, measure) not in sums:
@@ -242,6 +272,8 @@ def _paired(
         acd=float(np.mean([move.edited for move in moves])) if moves else None,
         acd_true=float(np.mean([move.true for move in moves])) if moves else None,
         acd_pairs=len(moves),
+        acd_packaged=float(np.mean([move.edited for move in packaged])) if packaged else None,
+        acd_packaged_true=float(np.mean([move.true for move in packaged])) if packaged else None,
     )
 
 

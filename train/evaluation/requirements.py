@@ -67,6 +67,8 @@ MEASURES: tuple[Measure, ...] = (
         missing="ACD",
     ),
     Measure("identity, worst edit", lambda m: m.unpaired.acd_max, missing="ACD"),
+    Measure("identity, ACD by the packaged network", lambda m: m.unpaired.acd_packaged),
+    Measure("identity, worst edit by the packaged network", lambda m: m.unpaired.acd_packaged_max),
     Measure(
         "true frame, mouth: perceptual / doing nothing",
         lambda m: m.paired.mouth.perceptual if m.paired else None,
@@ -106,6 +108,14 @@ MEASURES: tuple[Measure, ...] = (
         "true frame: identity, ACD of source and true frame",
         lambda m: m.paired.acd_true if m.paired else None,
         missing="ACD",
+    ),
+    Measure(
+        "true frame: packaged network, ACD of source and edit",
+        lambda m: m.paired.acd_packaged if m.paired else None,
+    ),
+    Measure(
+        "true frame: packaged network, ACD of source and true frame",
+        lambda m: m.paired.acd_packaged_true if m.paired else None,
     ),
     Measure(
         "sharpness in the edited region / plate, median",

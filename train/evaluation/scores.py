@@ -46,6 +46,9 @@ class UnpairedScores:
     """10 % quantile."""
     sharpness_high: float
     """90 % quantile."""
+    acd_packaged: float | None = None
+    """ACD by the descriptor in the package."""
+    acd_packaged_max: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ class PairedScores:
     """
     acd_pairs: int
     """Pairs behind both; the others' edits have no face that the tracker finds."""
+    acd_packaged: float | None = None
+    """As `acd`, by the descriptor in the package; over the same pairs."""
+    acd_packaged_true: float | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from .changes import relative as relative
 from .changes import response as response
 from .crop_meter import CropMeter as CropMeter
 from .identity import NOT_INSTALLED as NOT_INSTALLED
+from .identity import PackagedDescriptor as PackagedDescriptor
 from .identity import content_distance as content_distance
 from .identity import find_identity_network as find_identity_network
 from .inception import find_inception_network as find_inception_network

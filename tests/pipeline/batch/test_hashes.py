@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.batch.hashes import content_key
+from retarget.pipeline.batch.hashes import content_key, request_hash
+from retarget.pipeline.faces import FaceSelection
 from retarget.pipeline.files import Contents
+from retarget.pipeline.jobs import Job
 from retarget.pipeline.media import EncodeOptions
 
 from .conftest import TINY
@@ -46,6 +48,21 @@ def test_a_curve_file_s_clips_count(job_of: Any, samples: Path, tmp_path: Path) 
 def test_what_the_key_is_of(job_of: Any, change: dict[str, Any], same: bool) -> None:
     one, other = job_of(1), job_of(1, options=replace(TINY, **change))
     assert (content_key(one, Contents()) == content_key(other, Contents())) is same
+
+
+def test_a_picture_of_a_person_counts_by_its_content(job_of: Any, samples: Path, tmp_path: Path) -> None:
+    def job(picture: Path) -> Job:
+        made: Job = job_of(1, options=replace(TINY, faces=FaceSelection(picture=picture)))
+        return made
+
+    anna, original = tmp_path / "anna.png", samples / "astronaut.png"
+    shutil.copy(original, anna)
+    before = content_key(job(anna), Contents())
+    assert before == content_key(job(original), Contents()) != content_key(job_of(1), Contents())
+    assert request_hash(job(anna)) != request_hash(job(original))
+    with anna.open("ab") as stream:
+        stream.write(b"more")
+    assert content_key(job(anna), Contents()) != before
 
 
 def test_the_key_is_of_content_and_not_of_names(job_of: Any, samples: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from retarget.model import action_units
 from retarget.pipeline.drivers import DriverOptions
 from retarget.pipeline.drivers.load import DriverReader, files_of_driver
 from retarget.pipeline.drivers.measuring import Measuring
-from retarget.pipeline.errors import DriverError
+from retarget.pipeline.errors import DriverError, OptionError
 from retarget.pipeline.faces import FaceSelection
 
 RATE = Fraction(24)
@@ -50,6 +50,19 @@ def test_a_picture_of_the_resting_face_is_what_a_driver_is_measured_from(samples
     same = reader.read(picture, DriverOptions(), frame_rate=RATE)
     assert np.abs(same.target(np.array([0.0]), 0).values).max() < 1e-3
     assert reader.picture_expression(picture).shape == (action_units.COUNT,)
+
+
+def test_a_table_has_no_pictures_to_know_a_person_by(samples: Path) -> None:
+    for selection in (FaceSelection(person=1), FaceSelection(picture=samples / "astronaut.png")):
+        with pytest.raises(
+            OptionError, match=r"smile\.csv: shows no pictures to know a person by; count its faces"
+        ):
+            DriverReader(Measuring(faces=selection)).read(samples / "smile.csv", DriverOptions(), frame_rate=RATE)
+
+
+def test_a_persons_number_says_nothing_of_another_picture(samples: Path) -> None:
+    reader = DriverReader(Measuring(faces=FaceSelection(person=3)))
+    assert reader.picture_expression(samples / "astronaut.png").shape == (action_units.COUNT,)
 
 
 def test_a_face_that_is_not_there(samples: Path) -> None:

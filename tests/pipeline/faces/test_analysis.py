@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,22 @@ def test_selection_is_shot_by_shot(tracked: Any, collected: Any, make_face: Any)
     ]
     chosen = collected(frames).select(FaceSelection())
     assert [(track.shot, track.face_id) for track, _ in chosen] == [(0, 1), (1, 0)]
+
+
+def test_a_person_is_chosen_in_every_shot(tracked: Any, collected: Any, make_face: Any) -> None:
+    frames = [
+        tracked(0, 0, make_face(0, scale_px=40), make_face(1, (400, 100), scale_px=80)),
+        tracked(1, 1, make_face(0, scale_px=50)),
+        tracked(2, 2),
+    ]
+    found = collected(frames)
+    assert found.persons == (), "nobody looked"
+    tracks = tuple(replace(track, person=number) for track, number in zip(found.tracks, (1, 2, 1), strict=True))
+    analysis = replace(found, tracks=tracks)
+    assert [(t.shot, t.face_id, p) for t, p in analysis.select(FaceSelection(person=1))] == [(0, 0, 0), (1, 0, 0)]
+    assert [(t.shot, t.face_id, p) for t, p in analysis.select(FaceSelection(person=2))] == [(0, 1, 0)]
+    assert analysis.select(FaceSelection(person=3)) == []
+    assert [(p.number, p.frame_count) for p in analysis.persons] == [(1, 2), (2, 1)]
 
 
 # Series

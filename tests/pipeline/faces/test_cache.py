@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +53,23 @@ def test_what_is_stored_comes_back_to_the_bit(tmp_path: Path, filled: ClipAnalys
             np.testing.assert_array_equal(one, other)
         for i in range(len(mine.frames)):
             np.testing.assert_array_equal(again.landmarks(mine, i), filled.landmarks(theirs, i))
+
+
+def test_persons_and_portraits_come_back(tmp_path: Path, filled: ClipAnalysis) -> None:
+    described = np.arange(256, dtype=np.float32).reshape(2, 128)
+    first, second = filled.tracks
+    tracks = (
+        replace(first, person=2, portraits=np.array([4, 1]), descriptors=described),
+        replace(second, person=1),
+    )
+    cache = TrackingCache(tmp_path)
+    cache.store("ab12", replace(filled, tracks=tracks))
+    again = cache.load("ab12", filled.info)
+    assert again is not None
+    assert [track.person for track in again.tracks] == [2, 1]
+    assert again.tracks[0].portraits.tolist() == [4, 1]
+    np.testing.assert_array_equal(again.tracks[0].descriptors, described)
+    assert again.tracks[1].descriptors.shape == (0, 128)
 
 
 def test_what_is_not_there_is_not_found(tmp_path: Path, make_info: Any) -> None:

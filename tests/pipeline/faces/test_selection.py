@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from retarget.pipeline.errors import OptionError
@@ -30,3 +32,17 @@ def test_parse_refuses(text: str) -> None:
     with pytest.raises(OptionError, match="is unknown; use all, a number from 0, one of large-small") as refusal:
         FaceSelection.parse(text)
     assert repr(text) in str(refusal.value)
+
+
+def test_persons_and_pictures() -> None:
+    assert FaceSelection.parse("person:2") == FaceSelection(person=2)
+    assert FaceSelection.parse(" Person:1 ") == FaceSelection(person=1)
+    assert FaceSelection.parse("cast/Anna B.PNG") == FaceSelection(picture=Path("cast/Anna B.PNG"))
+    assert FaceSelection.parse("person:2").is_of_person
+    assert FaceSelection.parse("anna.jpg").is_of_person
+    assert not FaceSelection.parse("left-right:2").is_of_person
+    with pytest.raises(OptionError, match="person:0 is nobody; persons are numbered from 1"):
+        FaceSelection.parse("person:0")
+    for text in ("person:", "person", "person:anna", "person:-1", "anna.mp4"):
+        with pytest.raises(OptionError, match=r"is unknown; .* person:NUMBER, or a picture of the face"):
+            FaceSelection.parse(text)

@@ -8,6 +8,25 @@ from typing import Any
 from retarget.pipeline.faces import FaceSelection
 
 
+def test_a_picture_of_a_person_counts_from_the_sheet(folder: Path, jobs_of: Any, mistakes_of: Any) -> None:
+    (folder / "cast").mkdir()
+    (folder / "cast/anna.png").write_bytes(b"picture")
+    text = "jobs:\n  - source: a.mov\n    driver: smile.yaml\n    face: cast/anna.png\n"
+    (job,) = jobs_of(folder, text + "    driver_face: person:2\n")
+    assert job.options.faces == FaceSelection(picture=folder / "cast/anna.png")
+    assert job.options.driver_faces == FaceSelection(person=2)
+    assert mistakes_of(folder, text.replace("anna", "bert")) == [
+        "jobs.yaml:4: face: cast/bert.png: no such file; correct the path"
+    ]
+    assert mistakes_of(folder, text.replace("cast/anna.png", "person:0")) == [
+        "jobs.yaml:4: face: person:0 is nobody; persons are numbered from 1"
+    ]
+    clash = text.replace("driver: smile.yaml", "drivers: [smile.yaml, face.mov]")
+    assert mistakes_of(folder, clash) == [
+        "jobs.yaml:4: face: cast/anna.png is one face for several drivers; use ORDER:all"
+    ]
+
+
 def test_several_drivers(folder: Path, jobs_of: Any, mistakes_of: Any) -> None:
     text = "jobs:\n  - source: a.mov\n    drivers: [smile.yaml, face.mov]\n"
     job = jobs_of(folder, text)[0]

@@ -115,7 +115,8 @@ jobs:
         "jobs.yaml:14: source n*.mov: matches no file; correct the pattern",
         "jobs.yaml:16: driver none.yaml: no such file; correct the path",
         "jobs.yaml:17: face: face 'left' is unknown; use all, a number from 0, one of large-small, small-large, "
-        "left-right, right-left, top-bottom, bottom-top, best-worst, worst-best, or ORDER:NUMBER",
+        "left-right, right-left, top-bottom, bottom-top, best-worst, worst-best, ORDER:NUMBER, "
+        "person:NUMBER, or a picture of the face",
         "jobs.yaml:18: trim_end: frame 77 does not exist at 25 frames per second",
         "jobs.yaml:19: has no source; add 'source: plate.mov'",
     ]

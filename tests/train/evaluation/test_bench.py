@@ -14,6 +14,7 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(bench, "find_inception_network", lambda: "not measured: no weights")
     with open_tools() as tools:
         assert tools.identity is None
+        assert tools.packaged is not None
         assert tools.inception is None
         assert tools.missing["ACD"] == "not measured: install retarget[evaluate]"
         assert tools.missing["IS"] == "not measured: no weights"

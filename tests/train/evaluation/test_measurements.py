@@ -251,7 +251,24 @@ def test_identity_is_the_distance_of_descriptors(make_bench: Callable[..., Bench
     outcomes = unpaired_outcomes(bench, [_trial(0, 3, AU12=0.6), _trial(1, 3, AU12=0.5)])
     scores = unpaired_scores(outcomes["net"])
     assert (scores.acd, scores.acd_max) == (7, 7)
+    assert (scores.acd_packaged, scores.acd_packaged_max) == (None, None)
     assert unpaired_scores(outcomes["do nothing"]).acd == 0
+
+
+def test_both_networks_are_asked_and_neither_for_the_other(make_bench: Callable[..., Bench]) -> None:
+    class Twice(Describe):
+        def describe(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+            return 2 * super().describe(picture, landmarks)
+
+    bench = make_bench(tools=Tools(RowMeter(), identity=Describe(), packaged=Twice()), net={"red": 7})
+    scores = unpaired_scores(unpaired_outcomes(bench, [_trial(0, 3, AU12=0.6)])["net"])
+    assert (scores.acd, scores.acd_packaged, scores.acd_packaged_max) == (7, 14, 14)
+    pair = paired_scores(bench, [_trial(0, 1, AU12=0.25)])["net"]
+    assert (pair.acd, pair.acd_packaged) == (7, 14)
+    assert (pair.acd_true, pair.acd_packaged_true) == (0, 0)
+    alone = make_bench(tools=Tools(RowMeter(), packaged=Twice()), net={"red": 7})
+    scores = unpaired_scores(unpaired_outcomes(alone, [_trial(0, 3, AU12=0.6)])["do nothing"])
+    assert (scores.acd, scores.acd_packaged) == (None, 0)
 
 
 def test_inception_classes_follow_the_pictures(make_bench: Callable[..., Bench]) -> None:
@@ -338,6 +355,7 @@ def test_identity_moves_beside_what_the_true_frame_moves(
     still = found["do nothing"]
     assert (still.acd, still.acd_true, still.acd_pairs) == (0, 30, 2)
     assert (found["lost"].acd, found["lost"].acd_true, found["lost"].acd_pairs) == (None, None, 0)
+    assert (found["net"].acd_packaged, found["net"].acd_packaged_true) == (None, None)
     assert found["lost"].mouth.l1 > 0  # what is seen without a tracker stays
 
 
