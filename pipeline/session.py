@@ -114,7 +114,7 @@ def plan_edits(
     options = options or RetargetOptions()
     neutral = source_neutral(options) if neutral is None else neutral
     everyone = FaceSelection("left-right", None) if is_per_face(driver) else None
-    wanted = settled(options.faces or everyone or FaceSelection(), analysis)
+    wanted = settled(options.faces or everyone or FaceSelection(), analysis, options.tracker)
     plans = plan_faces(analysis, driver, options.plan_options(neutral, wanted))
     if not plans.faces:
         raise NoFaceError(
@@ -209,7 +209,7 @@ def open_session(
     files = driver_paths(driver, options)
     resources.checkpoint(options.checkpoint)
     for picture in options.face_pictures():
-        descriptor_of(picture)  # one without a face is told before any clip is tracked
+        descriptor_of(picture, options.tracker)  # one without a face is told before any clip is tracked
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(open_source(source, options))
         loaded = load_driver(

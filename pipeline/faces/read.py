@@ -22,7 +22,7 @@ from ..stream import Clock, Progress, Stage, no_progress, prefetched
 from .analysis import ClipAnalysis, Person, whole_series
 from .cache import TrackingCache
 from .collect import Collector
-from .options import TrackOptions
+from .options import Tracker, TrackOptions
 from .persons import with_persons
 from .portraits import Portraits
 from .selection import FaceSelection
@@ -114,7 +114,8 @@ def clip_series(
         analysis = read_faces(reader, options, stage=Stage.DRIVER, clock=clock, progress=progress, cache=cache)
     if not analysis.tracks:
         raise no_face(path, analysis.largest_rejected_px)
-    series = whole_series(analysis, settled(selection, analysis))
+    tracker = (options or TrackOptions()).tracker
+    series = whole_series(analysis, settled(selection, analysis, tracker))
     if series is None:
         raise NoFaceError(
             f"{path}: has no face {selection.index} in the order {selection.order}; use a smaller number"
@@ -122,8 +123,10 @@ def clip_series(
     return series
 
 
-def settled(selection: FaceSelection, analysis: ClipAnalysis) -> FaceSelection:
+def settled(selection: FaceSelection, analysis: ClipAnalysis, tracker: Tracker = "own") -> FaceSelection:
     """The selection with the number of the person that it means, where it means one.
+
+    `tracker`: what looks at its picture, if it has one.
 
     Raises:
         NoFaceError: the clip has no such person, or nobody who looks like the picture, or that shows no face.
@@ -136,7 +139,7 @@ def settled(selection: FaceSelection, analysis: ClipAnalysis) -> FaceSelection:
         )
     if selection.picture is None:
         return selection
-    wanted = descriptor_of(selection.picture)
+    wanted = descriptor_of(selection.picture, tracker)
     distance, number = min(
         (float(np.linalg.norm(person.descriptor - wanted)), person.number) for person in persons
     )
@@ -148,7 +151,7 @@ def settled(selection: FaceSelection, analysis: ClipAnalysis) -> FaceSelection:
     return FaceSelection(person=number)
 
 
-def descriptor_of(picture: Path) -> NDArray[np.float32]:
+def descriptor_of(picture: Path, tracker: Tracker = "own") -> NDArray[np.float32]:
     """(128,) of the largest face of a picture, see `retarget.model.face_descriptor`; remembered for the next call.
 
     Raises:
@@ -156,15 +159,19 @@ def descriptor_of(picture: Path) -> NDArray[np.float32]:
         RetargetError: it cannot be read.
     """
     stat = picture.stat() if picture.is_file() else None
-    return _described(picture, stat and (stat.st_mtime_ns, stat.st_size))
+    return _described(picture, tracker, stat and (stat.st_mtime_ns, stat.st_size))
 
 
 @functools.lru_cache(maxsize=64)
-def _described(picture: Path, version: tuple[int, int] | None) -> NDArray[np.float32]:  # noqa: ARG001 - the key
+def _described(
+    picture: Path,
+    tracker: Tracker,
+    version: tuple[int, int] | None,  # noqa: ARG001 - of the key
+) -> NDArray[np.float32]:
     with open_video(picture) as reader:
         seen = _track(
             reader,
-            TrackOptions(min_face_px=_LEAST_PICTURE_PX),
+            TrackOptions(min_face_px=_LEAST_PICTURE_PX, tracker=tracker),
             stage=Stage.TRACK,
             clock=Clock(),
             progress=no_progress,

@@ -1,4 +1,4 @@
-"""Clips in which there is nobody, films whose every frame number and timecode is known, people who pass each other."""
+"""Clips without anybody, films whose frame numbers and timecodes are known, people who pass each other."""
 
 from __future__ import annotations
 
