@@ -17,6 +17,7 @@ from . import action_units as schema
 from .errors import UnknownActionUnitError
 from .ganimation import GanimationGenerator
 from .generator import Edit, Generator
+from .geometry import GeometryModel
 
 Condition = Literal["relative", "absolute"]
 """relative: target - source (paper, Eq. 1). absolute: the target, as GANimation has it."""
@@ -63,6 +64,11 @@ class Editor(nn.Module):
     def paints(self) -> bool:
         """Whether there is a network, or pixels are only moved by the geometry."""
         return not isinstance(self.generator, Generator) or self.generator.network is not None
+
+    @property
+    def geometry(self) -> GeometryModel | None:
+        """What moves the plate's pixels; None for a network that paints all of them."""
+        return self.generator.geometry if isinstance(self.generator, Generator) and self._moves else None
 
     def known(self, au: Tensor) -> Tensor:
         """(B, C): the full vector (B, 46) reduced to the network's own; two sides that share one are averaged."""

@@ -23,7 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .drivers import CurveDriver, Driver, DriverReader, FaceDrivers
-from .edit import EditedFrame, EditSchedule, FrameRequest, Plans, RenderedFrame, Renderer, blended, plan_faces
+from .edit import (
+    EditedFrame,
+    EditSchedule,
+    FrameRequest,
+    Plans,
+    References,
+    RenderedFrame,
+    Renderer,
+    blended,
+    borrow,
+    plan_faces,
+)
 from .errors import NoFaceError, OptionError
 from .faces import (
     DECODE_AHEAD_FRAMES,
@@ -313,7 +324,8 @@ def edits(
     frames the faces are rendered in batches of their own, so that a run which resumes at the joint of two computes
     what an undisturbed one would, to the bit. Holds as much as `edited_frames`.
     """
-    clock, schedule = clock or Clock(), EditSchedule(plans, renderer.crop)
+    clock = clock or Clock()
+    schedule = _schedule(reader, renderer, plans, only, clock)
     # Closed here, whatever happens downstream: no thread must outlive the reader it decodes.
     with contextlib.ExitStack() as stack:
         decoded = stack.enter_context(
@@ -327,6 +339,21 @@ def edits(
             with clock.running("blend"):
                 result = blended(rendered.frame, rendered.edits, reader.info)
             yield EditedFrame(rendered.frame, result, rendered.edits)
+
+
+def _schedule(
+    reader: VideoReader, renderer: Renderer, plans: Plans, only: Collection[int] | None, clock: Clock
+) -> EditSchedule:
+    """What is asked of every frame, with what is borrowed from others, which are read here."""
+    if not renderer.paints:
+        return EditSchedule(plans, renderer.crop)
+    with clock.running("choose"):
+        loans = borrow(plans, renderer)
+    references = References(reader.info, renderer.crop)
+    with clock.running("references"):
+        for _ in references.collect(_picked(reader, loans.sightings.keys()), loans.sightings):
+            pass
+    return EditSchedule(plans, renderer.crop, loans.requests(references))
 
 
 def _rendered(renderer: Renderer, requests: Iterator[FrameRequest], group: int | None) -> Iterator[RenderedFrame]:

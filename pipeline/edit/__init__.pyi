@@ -1,5 +1,6 @@
 from .blend import blended as blended
 from .blend import edited_box as edited_box
+from .loans import borrow as borrow
 from .options import REGIONS as REGIONS
 from .options import PlanOptions as PlanOptions
 from .plan import EDIT_FLOOR as EDIT_FLOOR
@@ -11,6 +12,7 @@ from .records import FaceEdit as FaceEdit
 from .records import FaceRequest as FaceRequest
 from .records import FrameRequest as FrameRequest
 from .records import RenderedFrame as RenderedFrame
+from .references import References as References
 from .render import Renderer as Renderer
 from .schedule import EditSchedule as EditSchedule
 from .trajectory import envelope as envelope

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..faces import chain
-from ..media import conversion
-from ..records import Box, Color, Frame, VideoInfo
+from ..records import Box, Frame, VideoInfo
+from .fields import Affine, across_jumps, has_jumps, in_planes, on_part, on_plane
+from .lay import Laid
 from .records import FaceEdit
 
 MOTION_FLOOR_PX = 0.02
@@ -24,13 +25,12 @@ MOTION_FLOOR_PX = 0.02
 
 RESIDUAL_FLOOR = 0.5 / 255
 
-JUMP_PX = 2.0
-"""Crop pixels of motion between neighbours from which the motion is torn there and not steep."""
+SHARE_FLOOR = 1 / 255
+"""Of a reference, below which a pixel counts as the plate's."""
 
 BORDER_FRACTION = 0.04
 """Width of the rim of the crop over which an edit fades out, relative to its side."""
 
-_Affine = NDArray[np.float64]
 _Sources = tuple[NDArray[np.float32], NDArray[np.float32]]
 """x and y, (h, w) each, of where every pixel of a part comes from, in the plane's pixels."""
 
@@ -48,6 +48,10 @@ def edited_box(edit: FaceEdit, info: VideoInfo) -> Box:
     if edit.residual is not None:
         fields += [(field, RESIDUAL_FLOOR) for field in cv2.split(edit.residual)]
     changed = np.logical_or.reduce([np.abs(field) > floor for field, floor in fields])
+    for fill in edit.fills:
+        window = fill.window
+        part = changed[window.top : window.top + window.side, window.left : window.left + window.side]
+        part |= fill.share > SHARE_FLOOR
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     if len(rows) == 0:
         return Box(0, 0, 0, 0)
@@ -68,10 +72,11 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
     if box.is_empty:
         return frame
     crop_from_coded = chain(edit.crop_from_display, info.display_from_coded)
-    residual = None if edit.residual is None else _residual_planes(edit.residual, frame, info.color)
+    residual = None if edit.residual is None else in_planes(edit.residual, frame.pixel_format, info.color)
     pixel_format, planes = frame.pixel_format, list(frame.planes)
-    is_torn = _has_jumps(edit.flow)
-    maps: dict[tuple[int, int], tuple[Box, _Affine, _Sources]] = {}
+    is_torn = has_jumps(edit.flow)
+    maps: dict[tuple[int, int], tuple[Box, Affine, _Sources]] = {}
+    laid = [Laid(fill, frame, info, crop_from_coded) for fill in edit.fills]
     for i in range(pixel_format.color_plane_count):
         shift = pixel_format.plane_shift(i)
         if shift not in maps:  # both chroma planes move alike
@@ -80,46 +85,29 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
         # Subsampled chroma has no detail that a cubic would save.
         moved = _moved(planes[i], sources, pixel_format.depth_bits, is_fine=shift == (0, 0))
         if residual is not None:
-            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), pixel_format.depth_bits)
+            moved = _added(moved, on_part(residual[i], part, crop_from_plane), pixel_format.depth_bits)
+        for fill in laid:
+            moved = fill.over(moved, i, part)
         planes[i] = planes[i].copy()
         planes[i][part.top : part.bottom, part.left : part.right] = moved
     return frame.with_planes(planes)
 
 
 def _motion(
-    flow: NDArray[np.float32], box: Box, crop_from_coded: _Affine, shift: tuple[int, int], *, is_torn: bool
-) -> tuple[Box, _Affine, _Sources]:
+    flow: NDArray[np.float32], box: Box, crop_from_coded: Affine, shift: tuple[int, int], *, is_torn: bool
+) -> tuple[Box, Affine, _Sources]:
     """For planes subsampled by `shift`: their part in the box, their affine map to the crop, and the sources of
     the part's pixels."""
     part = box.scaled_down(*shift)
-    crop_from_plane = crop_from_coded.copy()
-    crop_from_plane[:, 0] *= 1 << shift[0]
-    crop_from_plane[:, 1] *= 1 << shift[1]
+    crop_from_plane = on_plane(crop_from_coded, shift)
     # A displacement only turns and scales; the offset of the affine map does not touch it.
     plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
     # One by one: cv2 warps two single fields in less time than one of two channels.
-    look_up = _across_jumps if is_torn else _on_part
+    look_up = across_jumps if is_torn else on_part
     x, y = (look_up(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
     x += np.arange(part.left, part.right, dtype=np.float32)[None, :]
     y += np.arange(part.top, part.bottom, dtype=np.float32)[:, None]
     return part, crop_from_plane, (x, y)
-
-
-def _across_jumps(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) -> NDArray[np.float32]:
-    """A component of the motion at each pixel of a part: smooth, but torn where the crop's is.
-
-    Where lips or lids shut, neighbouring pixels come from either side of the opening; half way between the two
-    lies what it held, teeth or eyeball, as a bright dotted line.
-    """
-    smooth = _on_part(field, part, crop_from_plane)
-    torn = _on_part(field, part, crop_from_plane, interpolation=cv2.INTER_NEAREST)
-    jump = JUMP_PX / float(np.sqrt(abs(np.linalg.det(crop_from_plane[:, :2]))))
-    return np.where(np.abs(smooth - torn) > jump / 4, torn, smooth)
-
-
-def _has_jumps(flow: NDArray[np.float32]) -> bool:
-    steps = (cv2.absdiff(flow[1:], flow[:-1]), cv2.absdiff(flow[:, 1:], flow[:, :-1]))
-    return max(float(step.max()) for step in steps) > JUMP_PX
 
 
 def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
@@ -130,29 +118,6 @@ def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: 
         return moved
     # A cubic overshoots at edges; cv2 stops at what the type holds, which 10 bits in uint16 do not fill.
     return np.minimum(moved, moved.dtype.type(2**depth_bits - 1))
-
-
-def _on_part(
-    field: NDArray[np.float32], part: Box, crop_from_plane: _Affine, *, interpolation: int = cv2.INTER_LINEAR
-) -> NDArray[np.float32]:
-    """A crop-sized field (S, S[, k]) looked up at each pixel of a part of a plane; 0 beyond the crop."""
-    matrix = crop_from_plane.copy()
-    matrix[:, 2] += matrix[:, :2] @ (part.left + 0.5, part.top + 0.5) - 0.5  # cv2 counts centres as whole numbers
-    return cv2.warpAffine(
-        field,
-        matrix,
-        (part.width, part.height),
-        flags=interpolation | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )
-
-
-def _residual_planes(residual: NDArray[np.float32], frame: Frame, color: Color) -> list[NDArray[np.float32]]:
-    """An RGB difference (S, S, 3) as a difference in each colour plane's own units."""
-    from_rgb = conversion(color, frame.pixel_format).from_rgb[:, :3]
-    planes = cv2.transform(np.ascontiguousarray(residual), np.ascontiguousarray(from_rgb))
-    return list(cv2.split(planes))
 
 
 def _added(moved: NDArray[Any], difference: NDArray[np.float32], depth_bits: int) -> NDArray[Any]:

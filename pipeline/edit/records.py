@@ -9,6 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Frame
+from .parts import Part, Window
+from .references import Reference
+
+
+@dataclass(frozen=True, eq=False)
+class FillRequest:
+    """A part of the face that another frame shows better."""
+
+    part: Part
+    reference: Reference
+    shares: tuple[float, ...]
+    """In [0, 1], a piece of the part each: how much of it is the reference's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +35,21 @@ class FaceRequest:
     """(C,) relative action units."""
     source_au: NDArray[np.float32]
     """(C,) what the face expresses by itself; of use to networks that take the target and not the change."""
+    fills: Sequence[FillRequest] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """What a reference gives to a face, over a window of its crop."""
+
+    reference: Reference
+    window: Window
+    flow: NDArray[np.float32]
+    """(side, side, 2) crop pixels (x, y): pixel p of the face's crop shows pixel p + flow of the reference's."""
+    share: NDArray[np.float32]
+    """(side, side) in [0, 1]."""
+    shade: NDArray[np.float32]
+    """(side, side, 3) RGB in units of full range, added to the reference: its light made the plate's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +63,8 @@ class FaceEdit:
     residual: NDArray[np.float32] | None
     """(S, S, 3) RGB in units of full range, added to the moved plate: `compose - warp`, so that the plate's own
     detail stays under whatever is painted. None where nothing is painted."""
+    fills: Sequence[Fill] = ()
+    """Laid over all that, one after another."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from retarget.model.checkpoint import Checkpoint
 from retarget.model.crop_spec import CropSpec
@@ -22,10 +23,13 @@ from ..faces import chain
 from ..media import sample_rgb
 from ..records import Frame, VideoInfo
 from ..stream import usable_cores
-from .records import FaceEdit, FaceRequest, FrameRequest, RenderedFrame
+from .fill import filled, uncovered
+from .records import FaceEdit, FaceRequest, Fill, FillRequest, FrameRequest, RenderedFrame
 
 MOST_THREADS = 8
 """More would hold more memory and bring little: each frame has to pass through stages that have one thread."""
+
+_TARGETS_AT_ONCE = 64
 
 
 class Renderer:
@@ -107,19 +111,60 @@ class Renderer:
         return (pairs[start : start + step] for start in range(0, len(pairs), step))
 
     @torch.inference_mode()
+    def targets(self, faces: Sequence[FaceRequest]) -> NDArray[np.float32]:
+        """(n, 478, 3) crop pixels: where the landmarks of these faces go. Where nothing is moved, they stay."""
+        parts = []
+        for start in range(0, len(faces), _TARGETS_AT_ONCE):
+            some = faces[start : start + _TARGETS_AT_ONCE]
+            landmarks = self._stacked([face.landmarks for face in some])
+            displacement = self._displacement(self._stacked([face.delta_au for face in some]), landmarks)
+            parts.append(_moved(landmarks, displacement).cpu().numpy())
+        return np.concatenate(parts)
+
+    def _displacement(self, delta: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor | None:
+        geometry = self._editor.geometry
+        if geometry is None:
+            return None
+        return geometry.displacement(self._editor.known(delta), landmarks, may_reveal=self.paints)
+
+    def _stacked(self, arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(self.device)
+
+    @torch.inference_mode()
     def _forward(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> list[FaceEdit]:
+        faces = [face for _, face in pairs]
         source, delta, landmarks = (
-            torch.from_numpy(np.stack(arrays)).to(self.device)
-            for arrays in zip(*((f.source_au, f.delta_au, f.landmarks) for _, f in pairs), strict=True)
+            self._stacked(list(arrays))
+            for arrays in zip(*((f.source_au, f.delta_au, f.landmarks) for f in faces), strict=True)
         )
         image = self._crops(pairs)
-        edit = self._editor(image, source, delta, landmarks)
+        displacement = self._displacement(delta, landmarks)
+        edit = self._editor(image, source, delta, landmarks, displacement=displacement)
         flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
         if not self.paints:
-            return [FaceEdit(face.crop_from_display, flows[i], None) for i, (_, face) in enumerate(pairs)]
-        painted = (compose(image, edit) - warp(image, edit.flow)) / 2  # the model's range is [-1, 1]
+            return [FaceEdit(face.crop_from_display, flows[i], None) for i, face in enumerate(faces)]
+        plates = warp(image, edit.flow)
+        painted = (compose(image, edit) - plates) / 2  # the model's range is [-1, 1]
         residuals = painted.permute(0, 2, 3, 1).float().cpu().numpy()
-        return [FaceEdit(face.crop_from_display, flows[i], residuals[i]) for i, (_, face) in enumerate(pairs)]
+        targets = _moved(landmarks, displacement).cpu().numpy()
+        edits = []
+        for i, face in enumerate(faces):
+            plate = ((plates[i] + 1) / 2).permute(1, 2, 0).float().cpu().numpy() if face.fills else residuals[i]
+            fills = [self._fill(fill, plate, targets[i]) for fill in face.fills]
+            edits.append(FaceEdit(face.crop_from_display, flows[i], uncovered(residuals[i], fills), fills))
+        return edits
+
+    def _fill(self, request: FillRequest, plate: NDArray[np.float32], target: NDArray[np.float32]) -> Fill:
+        """A part of a face whose moved plate is (S, S, 3) RGB in [0, 1], landmarks at `target` (478, 3)."""
+        geometry = self._editor.geometry
+        assert geometry is not None
+        window = request.part.window(target, self.crop.size_px)
+        seen = self._stacked([request.reference.landmarks])
+        moved = torch.from_numpy(target[None]).to(self.device) - seen
+        corner = seen.new_tensor([window.left, window.top, 0])
+        flow = geometry.flow(seen - corner, moved[..., :2], window.side)[0].permute(1, 2, 0).float().cpu().numpy()
+        part = plate[window.top : window.top + window.side, window.left : window.left + window.side]
+        return filled(request, window, flow, part, target)
 
     def _crops(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> torch.Tensor:
         """(B, 3, S, S) in [-1, 1]; left empty for a network that does not look."""
@@ -131,6 +176,13 @@ class Renderer:
             for frame, face in pairs
         ]
         return to_model(np.stack(crops)).to(self.device)
+
+
+def _moved(landmarks: torch.Tensor, displacement: torch.Tensor | None) -> torch.Tensor:
+    """Landmarks (B, 478, 3) with their displacement (B, 478, 2); their depth stays."""
+    if displacement is None:
+        return landmarks
+    return torch.cat([landmarks[..., :2] + displacement, landmarks[..., 2:]], -1)
 
 
 def _rendered(requests: Sequence[FrameRequest], edits: Future[list[FaceEdit]] | None) -> Iterator[RenderedFrame]:

@@ -1,0 +1,82 @@
+"""A part of a face from another frame, moved to where it is needed and brought into the plate's light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .parts import Part, Window
+from .records import Fill, FillRequest
+
+_LIGHT = 0.03
+"""How smooth the difference in light is, relative to the crop."""
+
+_MOST_GAIN = 1.8
+
+_Picture = NDArray[np.float32]
+
+
+def filled(
+    request: FillRequest,
+    window: Window,
+    flow: NDArray[np.float32],
+    plate: _Picture,
+    target: NDArray[np.float32],
+) -> Fill:
+    """What a reference gives.
+
+    Args:
+        flow: (side, side, 2) from the window's pixels to the reference's crop, crop pixels.
+        plate: (side, side, 3) RGB in [0, 1]: the window of the moved plate.
+        target: (478, >= 2) crop pixels: where the landmarks go.
+    """
+    reference = request.reference
+    crop_px = reference.picture.shape[0]
+    x, y = np.meshgrid(
+        np.arange(window.left, window.left + window.side, dtype=np.float32),
+        np.arange(window.top, window.top + window.side, dtype=np.float32),
+    )
+    borrowed = cv2.remap(
+        reference.picture, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    picture = borrowed.astype(np.float32) / 255
+    gain = _gain(plate, picture, _skin(request.part, target, window), _LIGHT * crop_px)
+    share = np.zeros(flow.shape[:2], np.float32)
+    for piece, much in zip(request.part.pieces, request.shares, strict=True):
+        share = np.maximum(share, much * piece.mask(target, window, crop_px))
+    return Fill(reference, window, flow, share, (gain - 1) * picture)
+
+
+def uncovered(residual: NDArray[np.float32], fills: Sequence[Fill]) -> NDArray[np.float32]:
+    """What is painted (S, S, 3), as far as nothing is laid over it."""
+    if not fills:
+        return residual
+    out = residual.copy()
+    for fill in fills:
+        window = fill.window
+        part = out[window.top : window.top + window.side, window.left : window.left + window.side]
+        part *= 1 - fill.share[..., None]
+    return out
+
+
+def _skin(part: Part, target: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+    """(side, side) 1 where both show skin: not in the openings, which the plate can only stretch."""
+    skin = np.full((window.side, window.side), 255, np.uint8)
+    for piece in part.pieces:
+        upper, lower = piece.opening
+        edge = target[[*upper, *lower[::-1]], :2] - (window.left, window.top) - 0.5
+        middle = edge.mean(0)
+        hull = cv2.convexHull(np.round((middle + 1.25 * (edge - middle)) * 16).astype(np.int32))
+        cv2.fillPoly(skin, [hull], 0, shift=4)
+    return skin.astype(np.float32) / 255
+
+
+def _gain(plate: _Picture, borrowed: _Picture, weight: NDArray[np.float32], sigma_px: float) -> _Picture:
+    """(side, side, 3) what makes the borrowed picture as light as the plate, smooth, by colour."""
+    wide = [cv2.GaussianBlur(weight[..., None] * picture, (0, 0), sigma_px) for picture in (plate, borrowed)]
+    least = 0.02 * cv2.GaussianBlur(weight, (0, 0), sigma_px)[..., None] + 1e-4
+    gain = (wide[0] + least) / (wide[1] + least)
+    return np.asarray(np.clip(gain, 1 / _MOST_GAIN, _MOST_GAIN), np.float32)

@@ -1,0 +1,94 @@
+"""What a part of a person's face looks like in each frame of the footage: shapes and poses, no pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..faces import ClipAnalysis, FaceTrack, head_pose
+from .parts import Part
+
+LEAST_CONFIDENCE = 0.5
+"""Of a frame that others may borrow from."""
+
+_USUAL_SECONDS = 0.04
+"""Motion is counted by this time: a frame at 25 a second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """A part in m frames."""
+
+    tracks: tuple[FaceTrack, ...]
+    owner: NDArray[np.int64]
+    """(m,) index of each frame's track."""
+    position: NDArray[np.int64]
+    """(m,) which of the track's moments it is."""
+    shapes: tuple[NDArray[np.float32], ...]
+    """A piece each: (m, k, 2), see `Piece.shape`."""
+    gaps: NDArray[np.float64]
+    """(m, pieces) how far each is open, over its width."""
+    rotations: NDArray[np.float32]
+    """(m, 3, 3) of the head, without its turn in the picture."""
+    sizes_px: NDArray[np.float64]
+    """(m,) of the face."""
+    speeds: NDArray[np.float64]
+    """(m,) how far the part moves in a 25th of a second, relative to the face: motion blurs."""
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def only(self, kept: NDArray[np.integer]) -> Looks:
+        """Those of these indices."""
+        shapes = tuple(shape[kept] for shape in self.shapes)
+        arrays = (self.gaps, self.rotations, self.sizes_px, self.speeds)
+        return Looks(self.tracks, self.owner[kept], self.position[kept], shapes, *(a[kept] for a in arrays))
+
+    def track_of(self, index: int) -> tuple[FaceTrack, int]:
+        """The track of a look, and which of its moments it is."""
+        return self.tracks[int(self.owner[index])], int(self.position[index])
+
+
+def looks_of(analysis: ClipAnalysis, tracks: Sequence[FaceTrack], part: Part) -> Looks:
+    """The part in every frame of these tracks in which the face is surely seen."""
+    rows = [_of_track(analysis, track, number, part) for number, track in enumerate(tracks)]
+    owner, position, shapes, gaps, rotations, sizes, speeds = zip(*rows, strict=True)
+    pieces = tuple(np.concatenate(piece) for piece in zip(*shapes, strict=True))
+    return Looks(
+        tuple(tracks),
+        np.concatenate(owner),
+        np.concatenate(position),
+        pieces,
+        *(np.concatenate(values) for values in (gaps, rotations, sizes, speeds)),
+    )
+
+
+def _of_track(analysis: ClipAnalysis, track: FaceTrack, number: int, part: Part) -> tuple[object, ...]:
+    position = np.flatnonzero(track.confidence >= LEAST_CONFIDENCE)
+    landmarks = np.stack([analysis.landmarks(track, int(i)) for i in range(len(track.frames))])
+    poses = [head_pose(points) for points in landmarks]
+    canonical = np.stack([pose.canonical(points) for pose, points in zip(poses, landmarks, strict=True)])
+    rotations = np.stack([_upright(pose.rotation, pose.roll_radians) for pose in poses]).astype(np.float32)
+    scales = np.array([pose.scale_px for pose in poses])
+    outline = [index for piece in part.pieces for index in piece.outline]
+    speed = _speed(landmarks[:, outline, :2].mean(1) / scales[:, None], track.seconds)
+    shapes = tuple(piece.shape(canonical[position]) for piece in part.pieces)
+    gaps = np.stack([piece.gap(canonical[position]) for piece in part.pieces], 1)
+    owner = np.full(len(position), number)
+    return owner, position, shapes, gaps, rotations[position], scales[position], speed[position]
+
+
+def _speed(places: NDArray[np.floating], seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) how far places (n, 2) move in `_USUAL_SECONDS`."""
+    if len(places) < 2:
+        return np.zeros(len(places))
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=1) / np.maximum(np.diff(seconds), 1e-3) * _USUAL_SECONDS
+    return np.maximum(np.append(steps, steps[-1]), np.insert(steps, 0, steps[0]))
+
+
+def _upright(rotation: NDArray[np.float64], roll_radians: float) -> NDArray[np.float64]:
+    c, s = np.cos(-roll_radians), np.sin(-roll_radians)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ rotation
