@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retarget.model.crop_spec import CropSpec
+
 from .drivers import CurveDriver, Driver, DriverReader, FaceDrivers
 from .edit import (
     EditedFrame,
@@ -32,7 +34,7 @@ from .edit import (
     RenderedFrame,
     Renderer,
     blended,
-    borrow,
+    borrowing,
     plan_faces,
 )
 from .errors import NoFaceError, OptionError
@@ -190,7 +192,9 @@ class Session:
     def plan(self, analysis: ClipAnalysis) -> Plans:
         """What the driver asks of it; raises as `plan_edits`."""
         with self.clock.running("plan"):
-            return plan_edits(analysis, self.driver, self.options, neutral=self.neutral)
+            plans = plan_edits(analysis, self.driver, self.options, neutral=self.neutral)
+        with self.clock.running("borrow"):
+            return borrowing(plans, self.renderer)
 
     def edits(
         self, plans: Plans, only: Collection[int] | None = None, *, kept: int = 0, group: int | None = None
@@ -325,7 +329,11 @@ def edits(
     what an undisturbed one would, to the bit. Holds as much as `edited_frames`.
     """
     clock = clock or Clock()
-    schedule = _schedule(reader, renderer, plans, only, clock)
+    if plans.loans is None:
+        with clock.running("borrow"):
+            plans = borrowing(plans, renderer)
+    with clock.running("references"):
+        schedule = EditSchedule(plans, renderer.crop, _references(reader, plans, renderer.crop))
     # Closed here, whatever happens downstream: no thread must outlive the reader it decodes.
     with contextlib.ExitStack() as stack:
         decoded = stack.enter_context(
@@ -341,19 +349,14 @@ def edits(
             yield EditedFrame(rendered.frame, result, rendered.edits)
 
 
-def _schedule(
-    reader: VideoReader, renderer: Renderer, plans: Plans, only: Collection[int] | None, clock: Clock
-) -> EditSchedule:
-    """What is asked of every frame, with what is borrowed from others, which are read here."""
-    if not renderer.paints:
-        return EditSchedule(plans, renderer.crop)
-    with clock.running("choose"):
-        loans = borrow(plans, renderer)
-    references = References(reader.info, renderer.crop)
-    with clock.running("references"):
-        for _ in references.collect(_picked(reader, loans.sightings.keys()), loans.sightings):
-            pass
-    return EditSchedule(plans, renderer.crop, loans.requests(references))
+def _references(reader: VideoReader, plans: Plans, crop: CropSpec) -> References | None:
+    """What the plans borrow, read."""
+    if plans.loans is None:
+        return None
+    references = References(reader.info, crop)
+    for _ in references.collect(_picked(reader, plans.loans.sightings.keys()), plans.loans.sightings):
+        pass
+    return references
 
 
 def _rendered(renderer: Renderer, requests: Iterator[FrameRequest], group: int | None) -> Iterator[RenderedFrame]:

@@ -1,6 +1,6 @@
 from .blend import blended as blended
 from .blend import edited_box as edited_box
-from .loans import borrow as borrow
+from .borrow import borrowing as borrowing
 from .options import REGIONS as REGIONS
 from .options import PlanOptions as PlanOptions
 from .plan import EDIT_FLOOR as EDIT_FLOOR

@@ -7,6 +7,7 @@ ever converted or resampled. What the network paints is added as a difference to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..faces import chain
 from ..records import Box, Frame, VideoInfo
 from .fields import Affine, across_jumps, has_jumps, in_planes, on_part, on_plane
 from .lay import Laid
-from .records import FaceEdit
+from .records import FaceEdit, Fill
 
 MOTION_FLOOR_PX = 0.02
 """Crop pixels of motion below which a pixel counts as unmoved."""
@@ -129,7 +130,14 @@ def _faded(edit: FaceEdit) -> FaceEdit:
     """The edit, gone at the rim of its crop, so that a crop cut off by motion shows no edge."""
     weight = _rim_weight(edit.flow.shape[0])
     residual = None if edit.residual is None else edit.residual * weight
-    return FaceEdit(edit.crop_from_display, edit.flow * weight, residual)
+    fills = [_fill_faded(fill, weight[..., 0]) for fill in edit.fills]
+    return FaceEdit(edit.crop_from_display, edit.flow * weight, residual, fills)
+
+
+def _fill_faded(fill: Fill, weight: NDArray[np.float32]) -> Fill:
+    window = fill.window
+    part = weight[window.top : window.top + window.side, window.left : window.left + window.side]
+    return replace(fill, share=fill.share * part)
 
 
 @cache

@@ -19,11 +19,11 @@ PLATE = -1
 CANDIDATES = 48
 """References that a part is chosen from."""
 
-_SHAPE, _TURN, _SHORT, _WIDE, _SIZE, _SPEED = 10.0, 1.0, 6.0, 4.0, 0.3, 3.0
+_SHAPE, _TURN, _SHORT, _WIDE, _SIZE, _SPEED = 10.0, 1.0, 8.0, 4.0, 0.3, 3.0
 """Of the mean distance of the shape's points, canonical; of the largest difference of the rotations' entries; of
 a gap that lacks, and of one that is too much, over the width; of halves of the size; of motion."""
 
-_ENOUGH = 0.75
+_ENOUGH = 0.95
 """Share of the wanted gap from which a reference shows enough."""
 
 _BORROWED = 0.15
@@ -63,7 +63,7 @@ class Chosen:
 
 
 def candidates(looks: Looks, most: int = CANDIDATES) -> NDArray[np.int64]:
-    """Indices of looks that cover all of them as well as so many can, by shape and pose; the sharper of two alike."""
+    """Indices of looks that cover them all as well as so many can, by shape and pose; the sharper of two alike."""
     flat = np.concatenate([shape.reshape(len(looks), -1) / np.sqrt(shape.shape[1]) for shape in looks.shapes], 1)
     points = np.concatenate([_SHAPE * flat, _TURN * looks.rotations.reshape(len(looks), -1)], 1).astype(np.float32)
     lacking = _SIZE * np.log2(looks.sizes_px.max() / looks.sizes_px) + _SPEED * looks.speeds
@@ -100,7 +100,7 @@ def _piece_costs(wanted: Wanted, looks: Looks) -> tuple[NDArray[np.float64], NDA
         gap = wanted.gaps[:, i]
         off = np.linalg.norm(shape - wanted.plate_shapes[i], axis=2).mean(1)
         plate.append(_SHAPE * off + _gap_cost(gap, wanted.plate_gaps[:, i]))
-        off = np.stack([np.linalg.norm(shape - one, axis=2).mean(1) for one in looks.shapes[i]], 1)
+        off = np.linalg.norm(shape[:, None] - looks.shapes[i][None], axis=3).mean(2)
         borrowed.append(_SHAPE * off + _gap_cost(gap[:, None], looks.gaps[None, :, i]))
     return np.stack(plate, 1), np.stack(borrowed, 2)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .parts import Part, Window
+from .parts import HULL_SHIFT, Part, Window
 from .records import Fill, FillRequest
 
 _LIGHT = 0.03
@@ -47,7 +47,8 @@ def filled(
     share = np.zeros(flow.shape[:2], np.float32)
     for piece, much in zip(request.part.pieces, request.shares, strict=True):
         share = np.maximum(share, much * piece.mask(target, window, crop_px))
-    return Fill(reference, window, flow, share, (gain - 1) * picture)
+    shade = np.asarray((gain - 1) * picture, np.float32)
+    return Fill(reference, window, flow, share, shade)
 
 
 def uncovered(residual: NDArray[np.float32], fills: Sequence[Fill]) -> NDArray[np.float32]:
@@ -63,20 +64,16 @@ def uncovered(residual: NDArray[np.float32], fills: Sequence[Fill]) -> NDArray[n
 
 
 def _skin(part: Part, target: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
-    """(side, side) 1 where both show skin: not in the openings, which the plate can only stretch."""
+    """(side, side) 1 where both show skin, which lies as it did: outside of lips and lids."""
     skin = np.full((window.side, window.side), 255, np.uint8)
     for piece in part.pieces:
-        upper, lower = piece.opening
-        edge = target[[*upper, *lower[::-1]], :2] - (window.left, window.top) - 0.5
-        middle = edge.mean(0)
-        hull = cv2.convexHull(np.round((middle + 1.25 * (edge - middle)) * 16).astype(np.int32))
-        cv2.fillPoly(skin, [hull], 0, shift=4)
+        cv2.fillPoly(skin, [piece.hull(target, window, growth=1.0)], 0, shift=HULL_SHIFT)
     return skin.astype(np.float32) / 255
 
 
 def _gain(plate: _Picture, borrowed: _Picture, weight: NDArray[np.float32], sigma_px: float) -> _Picture:
     """(side, side, 3) what makes the borrowed picture as light as the plate, smooth, by colour."""
     wide = [cv2.GaussianBlur(weight[..., None] * picture, (0, 0), sigma_px) for picture in (plate, borrowed)]
-    least = 0.02 * cv2.GaussianBlur(weight, (0, 0), sigma_px)[..., None] + 1e-4
+    least = np.float32(0.02) * cv2.GaussianBlur(weight, (0, 0), sigma_px)[..., None] + 1e-4
     gain = (wide[0] + least) / (wide[1] + least)
     return np.asarray(np.clip(gain, 1 / _MOST_GAIN, _MOST_GAIN), np.float32)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from ..drivers import Driver, neutral_at, neutral_of
 from ..errors import OptionError
 from ..faces import ClipAnalysis, FaceTrack, Shot
 from ..smoothing import runs, smooth
+from .loan import Loans
 from .options import PlanOptions
 from .trajectory import edge_ramp, envelope, relative
 
@@ -41,6 +42,9 @@ class FacePlan:
     """(n,) in [0, 1]: how much pose, confidence and appearance let through."""
     alignments: NDArray[np.float64]
     """(n, 4) smoothed, see crop.alignment."""
+    held_back: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """By opening (mouth, right eye, left eye): (n,) in [0, 1] how much of what the driver opens is opened, as far
+    as that was looked at; see `reach`."""
 
     @property
     def is_active(self) -> NDArray[np.bool_]:
@@ -55,6 +59,8 @@ class Plans:
 
     analysis: ClipAnalysis
     faces: tuple[FacePlan, ...]
+    loans: Loans | None = None
+    """What is borrowed from other frames; None where nobody looked."""
 
     @property
     def faded_frames(self) -> int:

@@ -16,12 +16,10 @@ from retarget.model.crop_spec import CropSpec
 from ..faces import chain
 from ..media import sample_rgb
 from ..records import Box, Frame, VideoInfo
+from .loan import Key, Sighting
 
 _LOADED = 12
 """References that are held in memory: those that a few frames in a row need."""
-
-Key = tuple[int, int, int]
-"""Shot, face and moment of a track."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +51,6 @@ class Reference:
         """(S, S, 3) uint8 RGB: its crop."""
         size = (self.crop.size_px, self.crop.size_px)
         return sample_rgb(self.frame, self.info.color, _inverse(self.coded_from_crop), size)
-
-
-@dataclass(frozen=True, eq=False)
-class Sighting:
-    """Where a reference is to be taken from."""
-
-    key: Key
-    crop_from_display: NDArray[np.float64]
-    landmarks: NDArray[np.float32]
-    """(478, 3) in crop pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +95,7 @@ class References:
             return found
 
     def _add(self, frame: Frame, sighting: Sighting) -> None:
-        box = _box(sighting, self._info, self._crop)
+        box = _box(sighting, self._info)
         if box.is_empty or sighting.key in self._stored:
             return
         offset = self._file.seek(0, 2)
@@ -131,8 +119,8 @@ class References:
         return Reference(frame, stored.box, sighting.crop_from_display, sighting.landmarks, self._info, self._crop)
 
 
-def _box(sighting: Sighting, info: VideoInfo, crop: CropSpec) -> Box:
-    """What the crop covers of the picture, between brows and chin."""
+def _box(sighting: Sighting, info: VideoInfo) -> Box:
+    """Coded pixels around the face, brows to chin."""
     points = sighting.landmarks[:, :2].astype(np.float64)
     coded = chain(info.coded_from_display, _inverse(sighting.crop_from_display))
     placed = points @ coded[:, :2].T + coded[:, 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,7 @@ from retarget.model.crop_spec import CropSpec
 from ..faces import ClipAnalysis, FaceTrack, apply, crop_matrix
 from .plan import FacePlan, Plans, unbroken
 from .records import FaceRequest, FillRequest
-
-Fills = Callable[[FacePlan, int], Sequence[FillRequest]]
-"""What is borrowed at a moment of a plan."""
+from .references import References
 
 _LANDMARK_FILTER = np.array([-3, 12, 17, 12, -3], np.float64) / 35
 """Savitzky-Golay, quadratic, five frames: takes the landmarker's jitter, keeps a blink."""
@@ -23,8 +21,8 @@ _LANDMARK_FILTER = np.array([-3, 12, 17, 12, -3], np.float64) / 35
 class EditSchedule:
     """The plans by frame: what to ask of the renderer for each picture as it comes by."""
 
-    def __init__(self, plans: Plans, crop: CropSpec, fills: Fills | None = None) -> None:
-        self._crop, self._fills = crop, fills
+    def __init__(self, plans: Plans, crop: CropSpec, references: References | None = None) -> None:
+        self._crop, self._loans, self._references = crop, plans.loans, references
         self._steadied = Steadied(plans.analysis)
         self._by_frame: dict[int, list[tuple[FacePlan, int]]] = {}
         for plan in plans.faces:
@@ -43,8 +41,13 @@ class EditSchedule:
         """What is asked at a moment of a plan."""
         matrix = crop_matrix(plan.alignments[i], self._crop)
         landmarks = apply(matrix, self._steadied.landmarks(plan.track, i)).astype(np.float32)
-        fills = self._fills(plan, i) if self._fills else ()
-        return FaceRequest(matrix, landmarks, plan.delta_au[i], plan.own[i], fills)
+        return FaceRequest(matrix, landmarks, plan.delta_au[i], plan.own[i], self._fills(plan, i))
+
+    def _fills(self, plan: FacePlan, i: int) -> Sequence[FillRequest]:
+        if self._loans is None or self._references is None:
+            return ()
+        loans = self._loans.by_moment.get((plan.track.shot, plan.track.face_id, i), ())
+        return [FillRequest(loan.part, self._references.get(loan.key), loan.shares) for loan in loans]
 
 
 class Steadied:

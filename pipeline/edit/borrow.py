@@ -1,0 +1,193 @@
+"""Plans with what mouth and eyes borrow from other frames of the person, chosen before any picture is read.
+
+Behind lips and lids that part, other frames of the same person show what is there; lips and lids that shut are
+seen shut in others. So every frame of the person is a candidate for every moment of the plan (`looks`), the path
+of least cost through them is found (`choice`), and what none of them shows is not opened (`reach`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retarget.model.crop_spec import CropSpec
+
+from ..faces import ClipAnalysis, FaceTrack, apply, crop_matrix, head_pose
+from .choice import PLATE, Chosen, Wanted, candidates, choose
+from .loan import Key, Loan, Loans, Sighting
+from .looks import Looks, looks_of
+from .parts import PARTS, Part
+from .plan import FacePlan, Plans
+from .reach import ALIKE_TURN, held_back
+from .records import FaceRequest
+from .render import Renderer
+from .schedule import EditSchedule, Steadied
+
+DISSOLVE_SECONDS = 0.16
+"""Over which one reference goes over into another, or into the plate."""
+
+LEAST_SHARE = 0.02
+"""Less of a piece than that is not worth it."""
+
+
+def borrowing(plans: Plans, renderer: Renderer) -> Plans:
+    """The plans, opened no further than the footage shows, with what they borrow. Reads landmarks, no picture.
+
+    A network that paints every pixel anew borrows nothing.
+    """
+    if not renderer.moves:
+        return plans
+    faces, lent = [], _Lent()
+    for plan in plans.faces:
+        moments = np.flatnonzero(plan.is_active)
+        if len(moments):
+            plan = _borrowing(plans, plan, moments, renderer, lent)
+        faces.append(plan)
+    return Plans(plans.analysis, tuple(faces), lent.loans(plans.analysis, renderer.crop))
+
+
+def _borrowing(
+    plans: Plans, plan: FacePlan, moments: NDArray[np.int64], renderer: Renderer, lent: _Lent
+) -> FacePlan:
+    """The plan, held back to what is seen in any frame, then to what is seen in those that were chosen."""
+    mine = [t for t in plans.analysis.tracks if t is plan.track or (t.person and t.person == plan.track.person)]
+    looks = [looks_of(plans.analysis, mine, part) for part in PARTS]
+    view = _View(plans, plan, moments, renderer)
+    shown = [view.shown(part, seen) for part, seen in zip(PARTS, looks, strict=True)]
+    plan = view.within_reach(plan, np.concatenate(shown, 1))
+    view = _View(plans, plan, moments, renderer)
+    shown = []
+    for part, seen in zip(PARTS, looks, strict=True):
+        kept = seen.only(candidates(seen)) if len(seen) else seen
+        chosen = choose(view.wanted(part), kept)
+        lent.take(plan, moments, part, kept, chosen)
+        shown.append(np.maximum(view.open(part), _gaps_of(chosen, kept)))
+    return view.within_reach(plan, np.concatenate(shown, 1))
+
+
+class _View:
+    """A plan's moments as the network will see them."""
+
+    def __init__(self, plans: Plans, plan: FacePlan, moments: NDArray[np.int64], renderer: Renderer) -> None:
+        schedule = EditSchedule(replace(plans, loans=None), renderer.crop)
+        self._plan, self._moments, self._renderer = plan, moments, renderer
+        self._requests = [schedule.request(plan, int(i)) for i in moments]
+        self._poses = [head_pose(request.landmarks) for request in self._requests]
+        self._own = self._canonical([request.landmarks for request in self._requests])
+        self._rotations = np.stack([pose.rotation for pose in self._poses]).astype(np.float32)
+
+    def _after(self, delta_au: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
+        """(n, 478, 3) canonical: the landmarks after the edit, or after another one (n, C)."""
+        requests: Sequence[FaceRequest] = self._requests
+        if delta_au is not None:
+            requests = [replace(r, delta_au=row) for r, row in zip(requests, delta_au, strict=True)]
+        return self._canonical(self._renderer.targets(requests))
+
+    def open(self, part: Part) -> NDArray[np.float64]:
+        """(n, pieces) how far the plate's are open, over their width."""
+        return _gaps(self._own, part)
+
+    def shown(self, part: Part, looks: Looks) -> NDArray[np.float64]:
+        """(n, pieces) the largest gap that is seen at about the pose of each moment, its own included."""
+        out = self.open(part)
+        for i, rotation in enumerate(self._rotations if len(looks) else ()):
+            alike = np.abs(looks.rotations - rotation).max((1, 2)) <= ALIKE_TURN
+            out[i] = np.maximum(out[i], looks.gaps[alike].max(0, initial=0))
+        return out
+
+    def within_reach(self, plan: FacePlan, shown: NDArray[np.float64]) -> FacePlan:
+        """The plan with nothing opened further than (n, pieces of all parts) is shown."""
+
+        def gaps(delta_au: NDArray[np.float32]) -> NDArray[np.float64]:
+            after = self._after(delta_au)
+            return np.concatenate([_gaps(after, part) for part in PARTS], 1)
+
+        pieces, moments = [piece for part in PARTS for piece in part.pieces], self._moments
+        openers, seconds = [piece.opener for piece in pieces], plan.track.seconds[moments]
+        delta, left = held_back(plan.delta_au[moments], openers, shown, gaps, seconds)
+        everywhere = plan.delta_au.copy()
+        everywhere[moments] = delta
+        held = {piece.name: self._everywhere(plan, piece.name, left[:, i]) for i, piece in enumerate(pieces)}
+        return replace(plan, delta_au=everywhere, held_back=held)
+
+    def _everywhere(self, plan: FacePlan, name: str, left: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = plan.held_back.get(name, np.ones(len(plan.track.frames))).copy()
+        out[self._moments] *= left
+        return out
+
+    def wanted(self, part: Part) -> Wanted:
+        """What is to be shown of a part, and what the plate shows."""
+        after = self._after()
+        return Wanted(
+            seconds=self._plan.track.seconds[self._moments],
+            shapes=tuple(piece.shape(after) for piece in part.pieces),
+            gaps=_gaps(after, part),
+            plate_shapes=tuple(piece.shape(self._own) for piece in part.pieces),
+            plate_gaps=_gaps(self._own, part),
+            rotations=self._rotations,
+            sizes_px=np.exp(self._plan.alignments[self._moments, 2]),
+        )
+
+    def _canonical(self, landmarks: Sequence[NDArray[np.float32]] | NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.stack([pose.canonical(points) for pose, points in zip(self._poses, landmarks, strict=True)])
+
+
+def _gaps(canonical: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
+    return np.stack([piece.gap(canonical) for piece in part.pieces], 1)
+
+
+def _gaps_of(chosen: Chosen, looks: Looks) -> NDArray[np.float64]:
+    """(n, pieces) how far the chosen frames are open; 0 where it is the plate."""
+    out = np.zeros_like(chosen.shares)
+    borrowed = chosen.look != PLATE
+    out[borrowed] = looks.gaps[chosen.look[borrowed]]
+    return out
+
+
+class _Lent:
+    """Loans as they are made."""
+
+    def __init__(self) -> None:
+        self._by_moment: dict[Key, list[Loan]] = {}
+        self._lenders: dict[Key, tuple[FaceTrack, int]] = {}
+
+    def take(self, plan: FacePlan, moments: NDArray[np.int64], part: Part, looks: Looks, chosen: Chosen) -> None:
+        """Borrows a part for all moments of a plan."""
+        for look, shares in _dissolved(chosen, plan.track.seconds[moments]):
+            track, at = looks.track_of(look)
+            key = (track.shot, track.face_id, at)
+            self._lenders[key] = (track, at)
+            for k in np.flatnonzero(shares.max(1) > LEAST_SHARE):
+                moment = (plan.track.shot, plan.track.face_id, int(moments[k]))
+                loan = Loan(part, key, tuple(float(share) for share in shares[k]))
+                self._by_moment.setdefault(moment, []).append(loan)
+
+    def loans(self, analysis: ClipAnalysis, crop: CropSpec) -> Loans:
+        """All of them."""
+        return Loans(self._by_moment, _sightings(analysis, self._lenders, crop))
+
+
+def _dissolved(chosen: Chosen, seconds: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """(look, (n, pieces) how much it gives), going over softly."""
+    step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
+    reach = max(0, round(DISSOLVE_SECONDS / step / 2))
+    kernel = np.convolve(np.ones(reach + 1), np.ones(reach + 1)) / (reach + 1) ** 2
+    for look in np.unique(chosen.look[chosen.look != PLATE]):
+        here = chosen.shares * (chosen.look == look)[:, None]
+        padded = np.pad(here, ((reach, reach), (0, 0)), mode="edge")
+        yield int(look), np.stack([np.convolve(column, kernel, mode="valid") for column in padded.T], 1)
+
+
+def _sightings(
+    analysis: ClipAnalysis, lenders: Mapping[Key, tuple[FaceTrack, int]], crop: CropSpec
+) -> dict[int, list[Sighting]]:
+    steadied = Steadied(analysis)
+    out: dict[int, list[Sighting]] = {}
+    for key, (track, at) in lenders.items():
+        matrix = crop_matrix(track.alignments[at], crop)
+        landmarks = apply(matrix, steadied.landmarks(track, at)).astype(np.float32)
+        out.setdefault(int(track.frames[at]), []).append(Sighting(key, matrix, landmarks))
+    return out
