@@ -19,7 +19,7 @@ PLATE = -1
 CANDIDATES = 48
 """References that a part is chosen from."""
 
-_SHAPE, _TURN, _SHORT, _WIDE, _SIZE, _SPEED = 10.0, 1.0, 8.0, 4.0, 0.3, 3.0
+_SHAPE, _TURN, _SHORT, _WIDE, _SIZE, _SPEED = 10.0, 1.0, 8.0, 4.0, 0.3, 5.0
 """Of the mean distance of the shape's points, canonical; of the largest difference of the rotations' entries; of
 a gap that lacks, and of one that is too much, over the width; of halves of the size; of motion."""
 
