@@ -8,13 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .parts import HULL_SHIFT, Part, Window
+from .parts import HULL_SHIFT, Part, Points, Window
 from .records import Fill, FillRequest
 
-_LIGHT = 0.03
+_LIGHT = 0.06
 """How smooth the difference in light is, relative to the crop."""
 
-_MOST_GAIN = 1.8
+_MOST_GAIN = 1.2
+"""More than this is not the light but the skin's folds, and would burn teeth out."""
+
+_SHUT = 0.15
+"""Gap over the width up to which an opening counts as shut: lashes and lips lie in it."""
 
 _Picture = NDArray[np.float32]
 
@@ -49,6 +53,23 @@ def filled(
         share = np.maximum(share, much * piece.mask(target, window, crop_px))
     shade = np.asarray((gain - 1) * picture, np.float32)
     return Fill(reference, window, flow, share, shade)
+
+
+def as_shut(part: Part, target: Points, reference: Points) -> Points:
+    """Where the landmarks go (478, >= 2), with lips and lids that are shut in the reference (478, >= 2) lying on
+    each other as they do there: any further and its lashes would slip under the lid."""
+    out = target.copy()
+    for piece in part.pieces:
+        wanted, seen = (float(piece.gap(points[None])[0]) for points in (target, reference))
+        if seen > _SHUT or wanted > seen:
+            continue
+        upper, lower = (list(chain[1:-1]) for chain in piece.opening)
+        ends = [piece.opening[0][0], piece.opening[0][-1]]
+        width, here = (np.linalg.norm(np.subtract(*points[ends, :2])) for points in (reference, target))
+        apart = (reference[upper, :2] - reference[lower, :2]) * (here / max(float(width), 1e-6))
+        middle = (target[upper, :2] + target[lower, :2]) / 2
+        out[upper, :2], out[lower, :2] = middle + apart / 2, middle - apart / 2
+    return out
 
 
 def uncovered(residual: NDArray[np.float32], fills: Sequence[Fill]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from ..faces import chain
 from ..media import sample_rgb
 from ..records import Frame, VideoInfo
 from ..stream import usable_cores
-from .fill import filled, uncovered
+from .fill import as_shut, filled, uncovered
 from .records import FaceEdit, FaceRequest, Fill, FillRequest, FrameRequest, RenderedFrame
 
 MOST_THREADS = 8
@@ -160,6 +160,7 @@ class Renderer:
         """A part of a face whose moved plate is (S, S, 3) RGB in [0, 1], landmarks at `target` (478, 3)."""
         geometry = self._editor.geometry
         assert geometry is not None
+        target = as_shut(request.part, target, request.reference.landmarks)
         window = request.part.window(target, self.crop.size_px)
         seen = self._stacked([request.reference.landmarks])
         moved = torch.from_numpy(target[None]).to(self.device) - seen
