@@ -333,7 +333,7 @@ def edits(
         with clock.running("borrow"):
             plans = borrowing(plans, renderer)
     with clock.running("references"):
-        schedule = EditSchedule(plans, renderer.crop, _references(reader, plans, renderer.crop))
+        schedule = EditSchedule(plans, renderer.crop, _references(reader, plans, renderer.crop, only))
     # Closed here, whatever happens downstream: no thread must outlive the reader it decodes.
     with contextlib.ExitStack() as stack:
         decoded = stack.enter_context(
@@ -349,12 +349,15 @@ def edits(
             yield EditedFrame(rendered.frame, result, rendered.edits)
 
 
-def _references(reader: VideoReader, plans: Plans, crop: CropSpec) -> References | None:
-    """What the plans borrow, read."""
+def _references(
+    reader: VideoReader, plans: Plans, crop: CropSpec, only: Collection[int] | None
+) -> References | None:
+    """What the plans borrow, or what those frames do, read."""
     if plans.loans is None:
         return None
+    wanted = plans.loans.sightings if only is None else plans.sightings(only)
     references = References(reader.info, crop)
-    for _ in references.collect(_picked(reader, plans.loans.sightings.keys()), plans.loans.sightings):
+    for _ in references.collect(_picked(reader, wanted.keys()), wanted):
         pass
     return references
 

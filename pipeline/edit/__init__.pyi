@@ -7,6 +7,7 @@ from .plan import EDIT_FLOOR as EDIT_FLOOR
 from .plan import FacePlan as FacePlan
 from .plan import Plans as Plans
 from .plan import plan_faces as plan_faces
+from .reach import NOTEWORTHY as NOTEWORTHY
 from .records import EditedFrame as EditedFrame
 from .records import FaceEdit as FaceEdit
 from .records import FaceRequest as FaceRequest

@@ -36,9 +36,9 @@ LEAST_SHARE = 0.02
 def borrowing(plans: Plans, renderer: Renderer) -> Plans:
     """The plans, opened no further than the footage shows, with what they borrow. Reads landmarks, no picture.
 
-    A network that paints every pixel anew borrows nothing.
+    A network that paints every pixel anew borrows nothing, nor does a geometry without a network.
     """
-    if not renderer.moves:
+    if not renderer.borrows:
         return plans
     faces, lent = [], _Lent()
     for plan in plans.faces:

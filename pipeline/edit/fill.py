@@ -89,10 +89,12 @@ def _skin(part: Part, target: NDArray[np.float32], window: Window) -> NDArray[np
     skin = np.full((window.side, window.side), 255, np.uint8)
     for piece in part.pieces:
         cv2.fillPoly(skin, [piece.hull(target, window, growth=1.0)], 0, shift=HULL_SHIFT)
-    return skin.astype(np.float32) / 255
+    return np.asarray(skin / 255, np.float32)
 
 
-def _gain(plate: _Picture, borrowed: _Picture, weight: NDArray[np.float32], sigma_px: float) -> _Picture:
+def _gain(
+    plate: _Picture, borrowed: _Picture, weight: NDArray[np.float32], sigma_px: float
+) -> NDArray[np.float32]:
     """(side, side, 3) what makes the borrowed picture as light as the plate, smooth, by colour."""
     wide = [cv2.GaussianBlur(weight[..., None] * picture, (0, 0), sigma_px) for picture in (plate, borrowed)]
     least = np.float32(0.02) * cv2.GaussianBlur(weight, (0, 0), sigma_px)[..., None] + 1e-4

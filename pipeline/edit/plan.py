@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..drivers import Driver, neutral_at, neutral_of
 from ..errors import OptionError
 from ..faces import ClipAnalysis, FaceTrack, Shot
 from ..smoothing import runs, smooth
-from .loan import Loans
+from .loan import Loans, Sighting
 from .options import PlanOptions
 from .trajectory import edge_ramp, envelope, relative
 
@@ -71,6 +71,19 @@ class Plans:
     def edited_frames(self) -> int:
         """Frames with something to do."""
         return len({int(frame) for plan in self.faces for frame in plan.track.frames[plan.is_active]})
+
+    def sightings(self, frames: Collection[int]) -> dict[int, list[Sighting]]:
+        """What these frames borrow, by index of the frame that it is read from."""
+        if self.loans is None:
+            return {}
+        keys = {
+            loan.key
+            for plan in self.faces
+            for i in np.flatnonzero(np.isin(plan.track.frames, list(frames)))
+            for loan in self.loans.by_moment.get((plan.track.shot, plan.track.face_id, int(i)), ())
+        }
+        found = ((at, [one for one in lent if one.key in keys]) for at, lent in self.loans.sightings.items())
+        return {at: lent for at, lent in found if lent}
 
 
 def plan_faces(analysis: ClipAnalysis, driver: Driver, options: PlanOptions) -> Plans:

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
+NOTEWORTHY = 0.9
+"""Less than this share of an opening is worth a word to the user."""
+
 ALIKE_TURN = 0.4
 """Largest difference of two rotations' entries, about 24 degrees, up to which a frame's mouth can be another's."""
 

@@ -58,8 +58,8 @@ class Renderer:
         self._editor = checkpoint.build_editor().to(self.device)
         self.paints = self._editor.paints
         """Whether there is a network, or the plate's pixels are only moved."""
-        self.moves = self._editor.geometry is not None
-        """Whether the plate's pixels are moved, or a network paints all of them."""
+        self.borrows = self.paints and self._editor.geometry is not None
+        """Whether mouth and eyes may come from other frames: pixels are moved, and openings may open."""
         on_cpu = self.device.type == "cpu"
         self.batch = batch or (4 if on_cpu else 16)
         self.threads = min(cores or usable_cores(), MOST_THREADS) if on_cpu else 1
