@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .parts import Part
+if TYPE_CHECKING:
+    from .parts import Part
 
 Key = tuple[int, int, int]
 """A moment of a track: shot, face, and which of the track's moments."""
