@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from .edit import NOTEWORTHY, EditedFrame, FacePlan, Plans
+from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, FacePlan, Plans
 from .errors import VideoReadError
 from .faces import AU_SOURCE, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
 from .files import MADE_FROM, check_not_input
@@ -253,8 +253,12 @@ def _notes_on_source(session: Session, plans: Plans) -> list[str]:
 
 
 def _notes_on_reach(plans: Plans) -> list[str]:
-    """A note on each kind of opening that the footage does not show as far as it was asked for."""
+    """Notes on what was asked for and is more than can be shown."""
+    asked = max((float(plan.asked.max(initial=0)) for plan in plans.faces), default=0.0)
+    done = max((float(np.linalg.norm(plan.delta_au, axis=1).max()) for plan in plans.faces), default=0.0)
     notes = []
+    if asked > NORM_KNEE:
+        notes.append(f"the driver asks for more than can be shown: {asked:.1f} at the most, rendered {done:.1f}")
     for name, what in (("mouth", "the mouth"), ("eye", "an eye")):
         held = [left for plan in plans.faces for key, left in plan.held_back.items() if name in key]
         frames = {

@@ -16,4 +16,5 @@ from .records import RenderedFrame as RenderedFrame
 from .references import References as References
 from .render import Renderer as Renderer
 from .schedule import EditSchedule as EditSchedule
+from .trajectory import NORM_KNEE as NORM_KNEE
 from .trajectory import envelope as envelope

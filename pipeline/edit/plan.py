@@ -14,7 +14,7 @@ from ..faces import ClipAnalysis, FaceTrack, Shot
 from ..smoothing import runs, smooth
 from .loan import Loans, Sighting
 from .options import PlanOptions
-from .trajectory import edge_ramp, envelope, relative
+from .trajectory import edge_ramp, envelope, relative, softened
 
 EDIT_FLOOR = 1 / 255
 """Relative action units all below this leave the frame untouched."""
@@ -37,11 +37,13 @@ class FacePlan:
     own: Array
     """(n, C) absolute expression, smoothed."""
     delta_au: Array
-    """(n, C) relative action units."""
+    """(n, C) relative action units, softened where they are more than can be shown."""
     allowed: NDArray[np.float64]
     """(n,) in [0, 1]: how much pose, confidence and appearance let through."""
     alignments: NDArray[np.float64]
     """(n, 4) smoothed, see crop.alignment."""
+    asked: Array = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) length of the vector of relative action units that the driver asks for, before it was softened."""
     held_back: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """By opening (mouth, right eye, left eye): (n,) in [0, 1] how much of what the driver opens is opened, as far
     as that was looked at; see `reach`."""
@@ -119,12 +121,13 @@ def _plan(
     own = smooth(track.action_units, seconds, window_seconds=options.smooth_seconds)
     allowed = _allowed(track, shot)
     target = driver.target(seconds, position)
-    delta = relative(own, neutral, target, gain=gain * allowed[:, None])
+    asked = relative(own, neutral, target, gain=gain * allowed[:, None])
     return FacePlan(
         track=track,
         position=position,
         own=own.astype(np.float32),
-        delta_au=delta,
+        asked=np.linalg.norm(asked, axis=1),
+        delta_au=softened(asked),
         allowed=allowed,
         alignments=_steady(track.alignments, seconds, options.smooth_seconds),
     )
