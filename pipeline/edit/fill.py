@@ -14,6 +14,8 @@ from .records import Fill, FillRequest
 _LIGHT = 0.06
 """How smooth the difference in light is, relative to the crop."""
 
+_COARSE = 4
+
 _MOST_GAIN = 1.2
 """More than this is not the light but the skin's folds, and would burn teeth out."""
 
@@ -95,8 +97,15 @@ def _skin(part: Part, target: NDArray[np.float32], window: Window) -> NDArray[np
 def _gain(
     plate: _Picture, borrowed: _Picture, weight: NDArray[np.float32], sigma_px: float
 ) -> NDArray[np.float32]:
-    """(side, side, 3) what makes the borrowed picture as light as the plate, smooth, by colour."""
-    wide = [cv2.GaussianBlur(weight[..., None] * picture, (0, 0), sigma_px) for picture in (plate, borrowed)]
-    least = np.float32(0.02) * cv2.GaussianBlur(weight, (0, 0), sigma_px)[..., None] + 1e-4
-    gain = (wide[0] + least) / (wide[1] + least)
-    return np.asarray(np.clip(gain, 1 / _MOST_GAIN, _MOST_GAIN), np.float32)
+    """(side, side, 3) what makes the borrowed picture as light as the plate, smooth, by colour.
+
+    Compared a quarter as large: what is that smooth needs no more.
+    """
+    side = weight.shape[0]
+    small = (-(-side // _COARSE), -(-side // _COARSE))
+    seen = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
+    pictures = (cv2.resize(weight[..., None] * p, small, interpolation=cv2.INTER_AREA) for p in (plate, borrowed))
+    own, other = (cv2.GaussianBlur(picture, (0, 0), sigma_px / _COARSE) for picture in pictures)
+    least = np.float32(0.02) * cv2.GaussianBlur(seen, (0, 0), sigma_px / _COARSE)[..., None] + np.float32(1e-4)
+    gain = np.clip((own + least) / (other + least), 1 / _MOST_GAIN, _MOST_GAIN)
+    return np.asarray(cv2.resize(gain, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
