@@ -7,11 +7,11 @@ The whole job:
 
 Step by step, so that many plans share one analysis:
 
-    from retarget.pipeline import analyse_clip, edited_frames, load_driver, plan_edits
+    from retarget.pipeline import analyse_clip, edited_frames, load_driver, plan_edits, refine_plans
     analysis = analyse_clip("plate.mov")
     driver = load_driver("smile.yaml", frame_rate=analysis.info.frame_rate)
     plans = plan_edits(analysis, driver)
-    for edited in edited_frames(plans):
+    for edited in edited_frames(refine_plans(plans)):
         ...
 
 To look at: `list_people`, `preview`, `measure_quality`, `track_video`. Many clips: `run_batch`. Pixels in and out:

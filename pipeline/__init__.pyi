@@ -9,6 +9,7 @@ from .media import create_video as create_video
 from .media import open_video as open_video
 from .options import RetargetOptions as RetargetOptions
 from .report import Report as Report
+from .refine import refine_plans as refine_plans
 from .review import ClipQuality as ClipQuality
 from .review import People as People
 from .review import QcInput as QcInput

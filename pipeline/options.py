@@ -25,6 +25,9 @@ def is_named(neutral: float | str | Path) -> TypeGuard[Neutral]:
     return isinstance(neutral, float | int) or str(neutral) in ("auto", "none")
 
 
+MOST_ROUNDS = 2
+"""Of refining: further ones bring nothing that can be seen."""
+
 _NEUTRAL = "auto|none|TIME|IMAGE"
 
 
@@ -100,6 +103,12 @@ class RetargetOptions:
     )  # fmt: skip
     """Whose expression a driver clip gives; a capture file's faces are counted by id."""
 
+    refine: int = option(
+        1, "--refine", Kind.COUNT, PERFORMANCE,
+        "measure a sample of the result and correct what it lacks, so often: 0, 1 or 2", metavar="ROUNDS", least=0,
+    )  # fmt: skip
+    """Rounds of measuring and correcting; 0: the plan is done as it is."""
+
     trim_start: float | None = option(
         None, "--trim-start", Kind.TIME, RUNNING,
         "first moment of the source: seconds, 36f, or 00:00:01:12", metavar="TIME", words=("start",),
@@ -148,6 +157,8 @@ class RetargetOptions:
             raise OptionError(f"mode {self.mode!r} is unknown; use match or add")
         if self.after not in (None, "release", "hold", "loop"):
             raise OptionError(f"after {self.after!r} is unknown; use release, hold or loop")
+        if not 0 <= self.refine <= MOST_ROUNDS:
+            raise OptionError(f"{self.refine} rounds of refining make no sense; use 0 (off) to {MOST_ROUNDS}")
         self.track_options()
         if self.min_face_px is not None and self.min_face_px < 1:
             raise OptionError(f"a smallest face of {self.min_face_px} px makes no sense; use 1 or more")

@@ -32,9 +32,12 @@ class FaceReport:
     own: Mapping[str, tuple[float, ...]]
     """Per action unit, absolute, smoothed."""
     v_rel: Mapping[str, tuple[float, ...]]
-    """Per action unit, the change that was made."""
+    """Per action unit, the change that was to be made."""
     held_back: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Mouth, right eye, left eye: in [0, 1], how much of what the driver opens was opened; see `edit.reach`."""
+    rendered: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Per action unit, what was asked of the network instead of `v_rel`, so that it comes out; empty where it was
+    the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +146,12 @@ def _face_of(face: Any) -> FaceReport:
         own={name: _column(values) for name, values in face["own"].items()},
         v_rel={name: _column(values) for name, values in face["v_rel"].items()},
         held_back={str(name): _column(values) for name, values in face.get("held_back", {}).items()},
+        rendered={str(name): _column(values) for name, values in face.get("rendered", {}).items()},
     )
-    columns = [read.allowed, *read.own.values(), *read.v_rel.values(), *read.held_back.values()]
-    if not read.seconds or any(len(column) != len(read.seconds) for column in columns):
+    columns = [
+        column for table in (read.own, read.v_rel, read.held_back, read.rendered) for column in table.values()
+    ]
+    if not read.seconds or any(len(column) != len(read.seconds) for column in (read.allowed, *columns)):
         raise ValueError("columns of different lengths")
     if not set(read.own) == set(read.v_rel) <= set(action_units.NAMES):
         raise ValueError("unknown action units")

@@ -24,6 +24,7 @@ from .files import MADE_FROM, check_not_input
 from .media import EncodeOptions, Pieces, create_video
 from .options import RetargetOptions
 from .records import Frame
+from .refine import refined
 from .report import FaceReport, Report
 from .resources import Resources
 from .session import Session, load_driver, open_session, open_source
@@ -73,7 +74,7 @@ def retarget_video(
         encode = _share_of_encoder(options.encode, resources.cores)
         writer = create_video(output, like=session.reader, options=encode, overwrite=options.overwrite)
         analysis = session.analyse()
-        plans = session.plan(analysis)
+        plans = refined(session, session.plan(analysis))
         if pieces is not None and analysis.frame_count > pieces.frames_at(session.reader.info.frame_rate):
             writer.use_pieces(pieces)
         with writer:
@@ -228,9 +229,21 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
             "au_source": AU_SOURCE,
             **tracker_details(session.options.tracker),
             "device": str(session.renderer.device),
+            **_refinement_of(plans),
         },
         curves=tuple(_curves_of(plan) for plan in plans.faces),
     )
+
+
+def _refinement_of(plans: Plans) -> dict[str, dict[str, float]]:
+    found = plans.refinement
+    if found is None:
+        return {}
+    miss = {
+        name: round(value, 4)
+        for name, value in (("miss_before", found.miss_before), ("miss_after", found.miss_after))
+    }
+    return {"refine": {"rounds": found.rounds, "moments": found.moments, **miss}}
 
 
 def _unused_drivers(session: Session, plans: Plans) -> list[str]:
@@ -278,7 +291,7 @@ def _notes_on_reach(plans: Plans) -> list[str]:
 
 
 def _curves_of(plan: FacePlan) -> FaceReport:
-    moved = np.flatnonzero(np.abs(plan.delta_au).max(axis=0) >= 1e-3)
+    moved = np.flatnonzero(np.abs(plan.goal).max(axis=0) >= 1e-3)
     return FaceReport(
         shot=plan.track.shot,
         face=plan.position,
@@ -287,7 +300,8 @@ def _curves_of(plan: FacePlan) -> FaceReport:
         allowed=tuple(np.round(plan.allowed, 3).tolist()),
         held_back={name: tuple(np.round(left, 3).tolist()) for name, left in plan.held_back.items()},
         own=_columns(plan.own, moved),
-        v_rel=_columns(plan.delta_au, moved),
+        v_rel=_columns(plan.goal, moved),
+        rendered={} if plan.corrected_from is None else _columns(plan.delta_au, moved),
     )
 
 

@@ -19,7 +19,7 @@ ROOMS = {
     "model": (),
     "pipeline": (
         "errors", "records", "smoothing", "timecode", "option_table", "stream", "files", "media", "faces", "editorial", "drivers", "edit",
-        "options", "usage", "report", "resources", "session", "run", "review", "jobs", "batch", "commands", "benchmarks",
+        "options", "usage", "report", "resources", "session", "refine", "run", "review", "jobs", "batch", "commands", "benchmarks",
     ),
     "train": ("data", "prepare", "metrics", "fit", "gan", "evaluation", "convert", "commands", "benchmarks"),
 }  # fmt: skip

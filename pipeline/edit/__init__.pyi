@@ -1,11 +1,17 @@
 from .blend import blended as blended
 from .blend import edited_box as edited_box
 from .borrow import borrowing as borrowing
+from .correct import SAMPLES_A_SECOND as SAMPLES_A_SECOND
+from .correct import corrected as corrected
+from .correct import missed as missed
+from .correct import rms_of_asked as rms_of_asked
+from .correct import sampled as sampled
 from .options import REGIONS as REGIONS
 from .options import PlanOptions as PlanOptions
 from .plan import EDIT_FLOOR as EDIT_FLOOR
 from .plan import FacePlan as FacePlan
 from .plan import Plans as Plans
+from .plan import Refinement as Refinement
 from .plan import plan_faces as plan_faces
 from .reach import NOTEWORTHY as NOTEWORTHY
 from .records import EditedFrame as EditedFrame

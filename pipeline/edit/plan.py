@@ -47,12 +47,32 @@ class FacePlan:
     held_back: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """By opening (mouth, right eye, left eye): (n,) in [0, 1] how much of what the driver opens is opened, as far
     as that was looked at; see `reach`."""
+    corrected_from: Array | None = None
+    """(n, C) what the result is to show, where `delta_au` was corrected so that it does; None: it was not."""
+
+    @property
+    def goal(self) -> Array:
+        """(n, C) the relative action units that the result is to show."""
+        return self.delta_au if self.corrected_from is None else self.corrected_from
 
     @property
     def is_active(self) -> NDArray[np.bool_]:
         """(n,) where there is anything to do."""
         active: NDArray[np.bool_] = np.abs(self.delta_au).max(axis=1) >= EDIT_FLOOR
         return active
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What measuring the result and correcting the plans came to."""
+
+    rounds: int
+    moments: int
+    """That were measured, of all faces."""
+    miss_before: float
+    """Root mean square of what the result lacked at some of them, over the action units that were asked for."""
+    miss_after: float
+    """The same of the corrected result."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +83,8 @@ class Plans:
     faces: tuple[FacePlan, ...]
     loans: Loans | None = None
     """What is borrowed from other frames; None where nobody looked."""
+    refinement: Refinement | None = None
+    """How far the result was measured and corrected; None where nobody looked."""
 
     @property
     def faded_frames(self) -> int:

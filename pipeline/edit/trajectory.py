@@ -55,9 +55,20 @@ def relative(
 
 def softened(delta: NDArray[np.float32]) -> NDArray[np.float32]:
     """Relative action units (n, C), the longest vectors shortened: as asked up to NORM_KNEE, below NORM_MOST."""
+    return _shortened(delta, 0.0)
+
+
+def limited(delta: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Corrected relative action units (n, C), softened where they are longer than those that they are to bring
+    about (`goal`), which were softened already."""
+    return _shortened(delta, np.linalg.norm(goal.astype(np.float64), axis=1, keepdims=True))
+
+
+def _shortened(delta: NDArray[np.float32], least: NDArray[np.float64] | float) -> NDArray[np.float32]:
     length = np.linalg.norm(delta.astype(np.float64), axis=1, keepdims=True)
     room = NORM_MOST - NORM_KNEE
     kept = NORM_KNEE + room * (1 - np.exp(-np.maximum(length - NORM_KNEE, 0) / room))
+    kept = np.minimum(np.maximum(kept, least), length)
     return np.asarray(np.where(length > NORM_KNEE, delta * (kept / np.maximum(length, 1e-9)), delta), np.float32)
 
 

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from retarget.model.blendshapes import BLENDSHAPES
 
 from ..media import sample_rgb
-from ..records import Color, Face, Frame, PixelFormat
+from ..records import Color, Face, Frame, PixelFormat, VideoInfo
+from .crop import chain
 from .detections import Detection
 from .expression import measure
 from .following import Place, place_of
@@ -93,6 +94,16 @@ class Window:
         turn = float(np.arctan2(back[1, 0], back[0, 0]))
         center = back[:, :2] @ face.center + back[:, 2]
         return Place(center, face.size_px / self.scale, face.roll_radians + turn)
+
+
+View = Callable[[Window], NDArray[np.uint8]]
+"""A window -> what is seen through it, (256, 256, 3) uint8 RGB."""
+
+
+def view_of(frame: Frame, info: VideoInfo) -> View:
+    """Windows of a frame, in display pixels."""
+    size = (WINDOW_PX, WINDOW_PX)
+    return lambda window: sample_rgb(frame, info.color, chain(window.matrix, info.display_from_coded), size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,16 +191,21 @@ class Landmarker:
     def near(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Face | None:
         """The face at known landmarks (478, 3) of a picture (H, W, 3) uint8 RGB, in its pixels, seen as
         the tracker sees it. None where there is no face, or it is another one."""
-        known = SeenFace(np.asarray(landmarks, np.float64), head_pose(landmarks), np.zeros(0, np.float32), ())
         red, green, blue = cv2.split(picture)
         frame = Frame(0, 0, Fraction(1), (green, blue, red), _RGB)
         size = (WINDOW_PX, WINDOW_PX)
-        seen = self.look(lambda window: sample_rgb(frame, Color("rgb", True), window.matrix, size), known.place)
+        return self._near(lambda window: sample_rgb(frame, Color("rgb", True), window.matrix, size), landmarks)
+
+    def near_in(self, frame: Frame, info: VideoInfo, landmarks: NDArray[np.floating]) -> Face | None:
+        """The same in a frame of a video, in display pixels."""
+        return self._near(view_of(frame, info), landmarks)
+
+    def _near(self, view: View, landmarks: NDArray[np.floating]) -> Face | None:
+        known = SeenFace(np.asarray(landmarks, np.float64), head_pose(landmarks), np.zeros(0, np.float32), ())
+        seen = self.look(view, known.place)
         return seen.face(0) if seen is not None and is_same(seen, known) else None
 
-    def look(
-        self, view: Callable[[Window], NDArray[np.uint8]], place: Place, *, is_known: bool = True
-    ) -> SeenFace | None:
+    def look(self, view: View, place: Place, *, is_known: bool = True) -> SeenFace | None:
         """The face at about a place, in display pixels; None where there is none.
 
         A face that is not there is looked for around. One that turns out to sit otherwise than was thought is
@@ -215,7 +231,7 @@ class Landmarker:
             return seen
         return self._seen_at(view, seen.place) or (seen if is_known and not seen.place.is_another(place) else None)
 
-    def _seen_at(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> SeenFace | None:
+    def _seen_at(self, view: View, place: Place) -> SeenFace | None:
         window = self.window(place)
         return self.see(view(window), window)
 

@@ -18,12 +18,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..media import proxy, sample_rgb
+from ..media import proxy
 from ..records import Frame, TrackedFrame, VideoInfo
-from .crop import chain
 from .detections import Detection, moved
 from .following import Place
-from .landmarker import CALLS_AT_ONCE, WINDOW_PX, Landmarker, SeenFace, Window, is_same
+from .landmarker import CALLS_AT_ONCE, Landmarker, SeenFace, is_same, view_of
 from .options import TrackOptions
 from .tiles import tiles
 
@@ -176,12 +175,7 @@ class FaceTracker:
 
     def _look(self, frame: Frame, place: Place, *, is_known: bool = True) -> SeenFace | None:
         """The face at about a place."""
-
-        def view(window: Window) -> NDArray[np.uint8]:
-            window_from_coded = chain(window.matrix, self.info.display_from_coded)
-            return sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
-
-        return self._landmarker.look(view, place, is_known=is_known)
+        return self._landmarker.look(view_of(frame, self.info), place, is_known=is_known)
 
     def _places(self, frame: Frame) -> list[Place]:
         """Where the detector sees faces on the whole picture and its tiles, the surest first."""

@@ -18,6 +18,7 @@ from ..edit import Plans
 from ..files import write_whole
 from ..media import open_video
 from ..options import RetargetOptions
+from ..refine import refined
 from ..report import Report
 from ..run import Tally, check_count, report_of_run
 from ..session import Session, open_session
@@ -80,7 +81,7 @@ def preview(
         if film_path is not None:  # before the long work: what is wrong with it is said at once
             pictures = clip.info if clip else None
             film = Comparison(film_path, session.reader, driver, pictures, overwrite=overwrite)
-        plans = session.plan(session.analyse())
+        plans = refined(session, session.plan(session.analyse()))
         artist = _artist(session, plans, clip, debug=debug)
         sheet = ContactSheet(artist, _heading(source, driver, options))
         chosen = choose_moments(plans.faces, plans.analysis.frame_count, moments)

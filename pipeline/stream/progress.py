@@ -16,6 +16,8 @@ class Stage(StrEnum):
     """Reading a driver clip for its face."""
     TRACK = "track"
     """The first reading of the source."""
+    REFINE = "refine"
+    """Rendering and measuring a sample of the edit, to correct it."""
     RETARGET = "retarget"
     """The second reading: the edit."""
     PREVIEW = "preview"

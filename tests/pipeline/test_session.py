@@ -22,6 +22,7 @@ from retarget.pipeline.faces import ClipAnalysis, Collector, FaceSelection
 from retarget.pipeline.media import EncodeOptions, VideoReader, open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.records import Frame, TrackedFrame
+from retarget.pipeline.refine import refine_plans
 from retarget.pipeline.run import retarget_video
 from retarget.pipeline.session import analyse_clip, edited_frames, edits, load_driver, open_session, plan_edits
 
@@ -36,9 +37,9 @@ def analysis(samples: Path) -> ClipAnalysis:
 # The three steps
 
 
-def test_the_three_steps_are_the_main_job(samples: Path, analysis: ClipAnalysis, tmp_path: Path) -> None:
+def test_the_steps_are_the_main_job(samples: Path, analysis: ClipAnalysis, tmp_path: Path) -> None:
     driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
-    plans = plan_edits(analysis, driver, SHORT)
+    plans = refine_plans(plan_edits(analysis, driver, SHORT), SHORT)
     edited = list(edited_frames(plans, SHORT))
     options = replace(SHORT, encode=EncodeOptions(codec="ffv1"))
     report = retarget_video(samples / "actress.mp4", samples / "smile.yaml", tmp_path / "a.mkv", options)
