@@ -8,8 +8,8 @@ from .media import EncodeOptions as EncodeOptions
 from .media import create_video as create_video
 from .media import open_video as open_video
 from .options import RetargetOptions as RetargetOptions
-from .report import Report as Report
 from .refine import refine_plans as refine_plans
+from .report import Report as Report
 from .review import ClipQuality as ClipQuality
 from .review import People as People
 from .review import QcInput as QcInput

@@ -75,9 +75,9 @@ def _shortened(delta: NDArray[np.float32], least: NDArray[np.float64] | float) -
 def envelope(yaw_degrees: Series, pitch_degrees: Series, confidence: Series) -> Series:
     """(n,) float64 in [0, 1]: how much of an edit the head's pose and the tracking's confidence allow."""
     return (
-        _fade(np.abs(yaw_degrees), *YAW_FADE_DEGREES)
-        * _fade(np.abs(pitch_degrees), *PITCH_FADE_DEGREES)
-        * _fade(confidence, *CONFIDENCE_FADE)
+        fade(np.abs(yaw_degrees), *YAW_FADE_DEGREES)
+        * fade(np.abs(pitch_degrees), *PITCH_FADE_DEGREES)
+        * fade(confidence, *CONFIDENCE_FADE)
     )
 
 
@@ -95,7 +95,7 @@ def edge_ramp(seconds: Series, appears: float | None, vanishes: float | None, ra
     return out
 
 
-def _fade(x: Series, full: float, none: float) -> Series:
+def fade(x: Series, full: float, none: float) -> Series:
     """1 at `full`, 0 at `none`, smooth between."""
     t = np.clip((none - np.asarray(x, np.float64)) / (none - full), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float64)

@@ -33,7 +33,7 @@ Make = Callable[..., FacePlan]
 
 @pytest.fixture
 def make_plan(analysed: Any, make_face: Any, fixed_driver: Any) -> Make:
-    """`make_plan(delta)`: the plan of a face that is seen for as many frames, at rest, asked for `delta` (n, C)."""
+    """`make_plan(delta)`: the plan of a face at rest that is asked for `delta` (n, C)."""
 
     def make(delta: Any, lost: tuple[int, ...] = ()) -> FacePlan:
         frames = [() if i in lost else (make_face(0, (128, 100), 80),) for i in range(len(delta))]
@@ -161,6 +161,15 @@ def test_what_was_not_asked_stays_as_it_is(make_plan: Make) -> None:
     assert not fixed.delta_au[:25].any()
     np.testing.assert_array_equal(np.flatnonzero(fixed.delta_au.any(0)), [JAW])
     assert (fixed.delta_au[25:, JAW] > 0.5).all()
+
+
+@pytest.mark.parametrize(("yaw", "share"), [(0, 1.0), (-20, 1.0), (32.5, 0.5), (50, 0.0)])
+def test_a_face_that_is_turned_is_corrected_less(make_plan: Make, yaw: float, share: float) -> None:
+    plan = make_plan(asking(50, AU26=0.5))
+    plan = replace(plan, track=replace(plan.track, yaw_degrees=np.full(50, yaw)))
+    moments, measured = shown(plan, 0.6)
+    fixed = corrected(plan, moments, missed(plan, moments, measured))
+    np.testing.assert_allclose(fixed.delta_au[:, JAW], 0.5 + 0.12982 * share, atol=1e-4)
 
 
 def test_the_bounds(make_plan: Make) -> None:
