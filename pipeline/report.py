@@ -155,6 +155,8 @@ def _face_of(face: Any) -> FaceReport:
         raise ValueError("columns of different lengths")
     if not set(read.own) == set(read.v_rel) <= set(action_units.NAMES):
         raise ValueError("unknown action units")
+    if read.rendered and set(read.rendered) != set(read.v_rel):
+        raise ValueError("not all that was asked for was rendered")
     return read
 
 

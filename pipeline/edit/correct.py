@@ -35,8 +35,9 @@ _SMALL = 0.14
 MOST_SHARE, MOST_EXTRA = 0.5, 0.1
 """A request is corrected by at most this share of itself, and so much more where it is not a small one."""
 
-TURN_FADE_DEGREES = (25.0, 40.0)
-"""(corrected up to, not beyond): of a face that is turned further, half is the tracker's guess."""
+TURN_FADE_DEGREES = (20.0, 32.0)
+"""(corrected up to, not beyond): of a face that is turned further, the far half is the tracker's guess, and the
+picture has the least to give."""
 
 ASKED = 0.1
 """A relative action unit that reaches this counts as asked for."""

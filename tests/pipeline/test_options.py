@@ -17,6 +17,8 @@ from retarget.pipeline.options import RetargetOptions
     [
         ({"mode": "replace"}, "mode 'replace' is unknown; use match or add"),
         ({"after": "stop"}, "after 'stop' is unknown; use release, hold or loop"),
+        ({"refine": 3}, r"3 rounds of refining make no sense; use 0 \(off\) to 2"),
+        ({"refine": -1}, "-1 rounds of refining"),
     ],
 )
 def test_senseless_options(options: dict[str, Any], message: str) -> None:

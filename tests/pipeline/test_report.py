@@ -19,6 +19,7 @@ FACE = FaceReport(
     allowed=(1.0, 0.5),
     own={"AU12L": (0.1, 0.2)},
     v_rel={"AU12L": (0.3, 0.4)},
+    rendered={"AU12L": (0.4, 0.5)},
 )
 REPORT = Report(
     frames=2, faces=1, seconds={"decode": 0.5}, notes=("a face left",), details={"source": "a.mp4"}, curves=(FACE,)
@@ -85,6 +86,8 @@ def test_what_is_no_report(tmp_path: Path, text: str | None, message: str) -> No
         ("allowed", [1.0, 1.0, 1.0]),
         ("own", {}),
         ("v_rel", {"AU99": [0.0, 0.0]}),
+        ("rendered", {"AU12L": [0.4]}),
+        ("rendered", {"AU12R": [0.4, 0.5]}),
         ("own", {"AU12L": [0.1, "x"]}),
     ],
 )

@@ -40,6 +40,7 @@ def test_a_curve_file_s_clips_count(job_of: Any, samples: Path, tmp_path: Path) 
         ({"encode": EncodeOptions(threads=2)}, True),
         ({"encode": EncodeOptions(crf=20)}, False),
         ({"strength": 0.9}, False),
+        ({"refine": 2}, False),
         ({"gains": {"AU12": 0.5}}, False),
         ({"trim_end": 0.16}, False),
         ({"source_neutral": 0.5}, False),

@@ -58,6 +58,7 @@ def test_numbers_in_every_form_of_theirs() -> None:
         ("smooth: 9", "4: smoothing over 9.0 s makes no sense"),
         ("release: soon", "4: release: 'soon' is no time; write seconds (1.5)"),
         ("frame_rate: 0", "4: frame_rate: frame rate 0 makes no sense; write 24"),
+        ("refine: 3", "4: 3 rounds of refining make no sense; use 0 (off) to 2"),
         ("min_face: 0", "4: a smallest face of 0 px makes no sense"),
         ("start: -1", "4: start -1 s is before the first frame; give 0 or more"),
         ("frames: ten", "4: frames: 'ten' is no range of frames; write 10-200"),

@@ -35,9 +35,16 @@ def test_report_counts_the_whole_run_but_only_shown_frames_are_rendered(
         return blended(frame, *rest)
 
     monkeypatch.setattr(sessions, "blended", counting)
-    report = preview(source, smile, tmp_path / "sheet.png", moments=3)
+    report = preview(source, smile, tmp_path / "sheet.png", RetargetOptions(refine=0), moments=3)
     assert (report.frames, report.frames_edited) == (20, 20)
     assert [index / clips.RATE for index in rendered] == report.details["moments"]
+
+
+def test_what_is_shown_is_corrected_as_a_run_s_result_is(
+    plant: Any, source: Path, smile: Path, tmp_path: Path
+) -> None:
+    report = preview(source, smile, tmp_path / "sheet.png", moments=1)
+    assert report.details["refine"]["moments"] >= 3
 
 
 @pytest.mark.parametrize("moments", [0, 25])
