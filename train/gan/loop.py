@@ -27,7 +27,7 @@ from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
 
 from ..data import Dataset, person_marks
-from ..metrics import PerceptualFeatures
+from ..metrics import FaceMeter, PerceptualFeatures
 from . import ema
 from .batches import Batch, BatchSource, BatchStream
 from .checkpoints import save_editor
@@ -117,6 +117,7 @@ class Run:
     average: Editor
     critics: nn.ModuleDict
     perceptual: PerceptualFeatures | None
+    meter: FaceMeter | None
     generator_optimiser: Adam
     critic_optimiser: Adam
     log: Log
@@ -151,6 +152,7 @@ class Run:
         if compiles and isinstance(editor.generator, Generator) and editor.generator.network is not None:
             editor.generator.network.compile()
         perceptual = PerceptualFeatures().to(device) if options.losses.pair_perceptual else None
+        meter = _meter_of(dataset).to(device) if options.losses.condition_meter else None
         adam = {"lr": options.schedule.learning_rate, "betas": (options.schedule.beta1, options.schedule.beta2)}
         return cls(
             options,
@@ -164,6 +166,7 @@ class Run:
             ema.averaged(editor),
             critics,
             perceptual,
+            meter,
             Adam([p for p in editor.parameters() if p.requires_grad], **adam),  # type: ignore[arg-type]
             Adam(critics.parameters(), **adam),  # type: ignore[arg-type]
             Log(folder, is_on=group.is_first),
@@ -232,6 +235,7 @@ class Run:
                 fake,
                 weights,
                 perceptual=self.perceptual,
+                meter=self.meter,
                 adversarial=step >= schedule.adversarial_from_step,
             )
         self._update(self.editor, self.generator_optimiser, total, step)
@@ -383,6 +387,16 @@ def _check_units(options: TrainOptions, dataset: Dataset) -> None:
             f"{dataset.folder}: has no values of {', '.join(missing)}, which this network is trained on; prepare "
             "it without OpenFace labels, or set action_units=openface"
         )
+
+
+def _meter_of(dataset: Dataset) -> FaceMeter:
+    meter = FaceMeter()
+    if dataset.au_source != meter.au_source:
+        raise RetargetError(
+            f"{dataset.folder}: its action units are of {dataset.au_source}, which the tracker's networks do not "
+            "measure; prepare it without OpenFace labels, or set losses.condition_meter=0"
+        )
+    return meter
 
 
 def _columns(options: TrainOptions) -> list[tuple[int, ...]]:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from retarget.model.face_networks import LANDMARKER_PX, FaceNetworks
-from retarget.pipeline.faces import following
+from retarget.pipeline.faces import AU_SOURCE, following
 
 from .expression import Expression
 
@@ -32,6 +32,9 @@ class FaceMeter(nn.Module):
     It looks once, at the region of the landmarks that it is given; the tracker looks again where they were more
     than 6 % of a face off. What flows back is the picture's part; the region is taken as it is.
     """
+
+    au_source = AU_SOURCE
+    """Whose action units it measures."""
 
     def __init__(self) -> None:
         """
