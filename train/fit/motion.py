@@ -17,11 +17,14 @@ from retarget.model.response import FaceResponse
 from retarget.pipeline.stream import Progress
 
 from ..data import Dataset
-from ..metrics import Expression, Meter
+from ..metrics import Expression, Meter, check_source
 from . import descent
 from .faces import Faces, usable_rows
 from .perception import measured_perception
-from .response import DROPOUT, READ_WEIGHT, SPREAD_WEIGHT, fit_response
+from .response import DROPOUT, READ_WEIGHT, SPREAD_WEIGHT, Read, fit_response
+
+SCORED_REQUESTS = 500
+"""Read in a score."""
 
 
 def fit_motion(
@@ -46,8 +49,9 @@ def fit_motion(
         edits: to measure, about 0.2 s each; 0: believe that the tracker sees every motion.
 
     Raises:
-        RetargetError: the dataset has no clips, or too few faces.
+        RetargetError: the dataset has no clips, too few faces, or action units that the tracker does not measure.
     """
+    check_source(dataset)
     generator = editor.generator
     assert isinstance(generator, Generator)
     assert generator.geometry is not None
@@ -61,7 +65,9 @@ def fit_motion(
         seen, found["perception_r2"] = measured_perception(
             editor, dataset, meter, edits=edits, seed=seed, progress=progress
         )
-        second = fit_response(faces, linear, expression, perception=seen, steps=steps, seed=seed, progress=progress)
+        second = fit_response(
+            faces, linear, expression, perception=seen, steps=steps, seed=seed, progress=progress
+        )
         geometry = _joined(linear, second)
     others = usable_rows(dataset, is_eval=True)
     if len(others):
@@ -75,44 +81,44 @@ def fit_motion(
 def scores(
     faces: Faces,
     geometry: GeometryModel,
-    expression: Expression,
+    read: Read,
     perception: Tensor | None = None,
     *,
-    count: int = 3000,
+    pairs: int = 3000,
     seed: int = 0,
 ) -> dict[str, float]:
     """How a geometry does on faces it was not made from, rounded, for people and provenance.
 
-    "pairs_r2": share of the motion of pairs that it explains; "reads": distance of what the tracker reads from
-    the moved landmarks to what was asked, over what was asked (strangers' expressions without gaze); "motion": mean size of those motions;
-    each also "_linear", without the response.
+    "pairs_r2": share of the motion of pairs that it explains; "reads": distance of what the tracker reads from the
+    moved landmarks to what was asked, over what was asked (strangers' expressions without gaze); "motion": mean size
+    of those motions; each also "_linear", without the response.
     """
     rng, out = np.random.default_rng([seed, 5]), {}
-    at = rng.choice(len(faces.first), count, p=faces.pair_chance)
+    at = rng.choice(len(faces.first), pairs, p=faces.pair_chance)
     shape, true = faces.shape[faces.first[at]], faces.shape[faces.second[at]] - faces.shape[faces.first[at]]
     delta = faces.units[faces.second[at]] - faces.units[faces.first[at]]
-    one, other = rng.choice(len(faces.rows), (2, count), p=faces.chance)
+    one, other = rng.choice(len(faces.rows), (2, SCORED_REQUESTS), p=faces.chance)
     asked = (faces.units[other] - faces.units[one]).clamp(-1, 1)
     asked[:, list(action_units.GAZE)] = 0
     response = geometry.response
     with torch.no_grad():
-        before = _read(expression, faces, one, faces.shape[one])
+        before = _read(read, faces, one, faces.shape[one])
         for suffix, model in (("", geometry), ("_linear", geometry.linear)):
             moved = model.canonical_motion(delta, shape)
             stranger = seen = model.canonical_motion(asked, faces.shape[one])
             if perception is not None and response is not None:
                 seen = response.composed(response.along(stranger) @ perception)
-            read = _read(expression, faces, one, faces.shape[one] + seen) - before
+            found = _read(read, faces, one, faces.shape[one] + seen) - before
             out[f"pairs_r2{suffix}"] = 1 - float((moved - true).square().sum() / true.square().sum())
-            out[f"reads{suffix}"] = float((read - asked).norm(dim=1).mean() / asked.norm(dim=1).mean())
+            out[f"reads{suffix}"] = float((found - asked).norm(dim=1).mean() / asked.norm(dim=1).mean())
             out[f"motion{suffix}"] = float(stranger.flatten(1).norm(dim=1).mean())
     return {name: round(value, 4) for name, value in out.items()}
 
 
-def _read(expression: Expression, faces: Faces, at: NDArray[np.int64], shape: Tensor) -> Tensor:
+def _read(read: Read, faces: Faces, at: NDArray[np.int64], shape: Tensor) -> Tensor:
     """(n, C) action units of faces `at` (n,), were their canonical landmarks `shape` (n, 478, 3)."""
     upright = shape @ faces.view[at].transpose(1, 2)
-    return torch.cat([expression(part) for part in upright.split(descent.BATCH)])
+    return torch.cat([read(part) for part in torch.split(upright, descent.BATCH)])
 
 
 def _joined(linear: GeometryModel, response: FaceResponse) -> GeometryModel:

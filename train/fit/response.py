@@ -11,6 +11,7 @@ it otherwise. How much of a motion it finds is linear to a good part, and is mea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,6 @@ from retarget.model.mesh import LANDMARKS
 from retarget.model.response import FaceResponse, ResponseConfig
 from retarget.pipeline.stream import Progress
 
-from ..metrics import Expression
 from . import descent
 from .descent import LEARNING_RATE, jittered, slow_down, take_step
 from .faces import Faces, parts_of
@@ -40,6 +40,9 @@ pairs, relative to its power."""
 
 SPREAD_WEIGHT = 0.02
 """Of the mean square of the motion in standard deviations of true motions."""
+
+Read = Callable[[Tensor], Tensor]
+"""Upright landmarks (B, 478, 3) of any size -> their action units (B, C), differentiable."""
 
 DROPOUT = 0.2
 JITTER = 0.003
@@ -80,7 +83,7 @@ def initial_response(faces: Faces, geometry: GeometryModel, *, seed: int = 0) ->
 def fit_response(
     faces: Faces,
     geometry: GeometryModel,
-    expression: Expression,
+    read: Read,
     *,
     perception: Tensor | None = None,
     steps: int,
@@ -90,6 +93,7 @@ def fit_response(
     """A response to go with the geometry's linear part.
 
     Args:
+        read: the tracker's action units of landmarks; `Expression`.
         perception: (motion_count, motion_count), as `measured_perception` gives it; None: all of a motion is seen.
     """
     response = initial_response(faces, geometry, seed=seed)
@@ -100,9 +104,7 @@ def fit_response(
         pair, request = _pair_batch(faces, rng), _request_batch(faces, rng)
         if step % 2:
             pair, request = pair.mirrored(mirror), request.mirrored(mirror)
-        loss = _pair_loss(response, geometry, pair) + _request_loss(
-            response, geometry, expression, perception, request
-        )
+        loss = _pair_loss(response, geometry, pair) + _request_loss(response, geometry, read, perception, request)
         take_step(optimiser, loss)
     return response.requires_grad_(False)
 
@@ -165,7 +167,7 @@ def _pair_loss(response: FaceResponse, geometry: GeometryModel, batch: _Requests
 def _request_loss(
     response: FaceResponse,
     geometry: GeometryModel,
-    expression: Expression,
+    read: Read,
     perception: Tensor | None,
     batch: _Requests,
 ) -> Tensor:
@@ -174,9 +176,9 @@ def _request_loss(
     seen = motion if perception is None else response.composed(along @ perception)
     shape = jittered(batch.shape, JITTER)
     with torch.no_grad():
-        before = expression(batch.seen(shape))
-    read = expression(batch.seen(shape + seen)) - before
-    missed = (read - batch.delta_au).square().sum(1).mean()
+        before = read(batch.seen(shape))
+    change = read(batch.seen(shape + seen)) - before
+    missed = (change - batch.delta_au).square().sum(1).mean()
     return READ_WEIGHT * missed + SPREAD_WEIGHT * along.square().mean()
 
 

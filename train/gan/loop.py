@@ -27,7 +27,7 @@ from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
 
 from ..data import Dataset, person_marks
-from ..metrics import FaceMeter, PerceptualFeatures
+from ..metrics import FaceMeter, PerceptualFeatures, check_source
 from . import ema
 from .batches import Batch, BatchSource, BatchStream
 from .checkpoints import save_editor
@@ -152,7 +152,9 @@ class Run:
         if compiles and isinstance(editor.generator, Generator) and editor.generator.network is not None:
             editor.generator.network.compile()
         perceptual = PerceptualFeatures().to(device) if options.losses.pair_perceptual else None
-        meter = _meter_of(dataset).to(device) if options.losses.condition_meter else None
+        if options.losses.condition_meter:
+            check_source(dataset)
+        meter = FaceMeter().to(device) if options.losses.condition_meter else None
         adam = {"lr": options.schedule.learning_rate, "betas": (options.schedule.beta1, options.schedule.beta2)}
         return cls(
             options,
@@ -387,16 +389,6 @@ def _check_units(options: TrainOptions, dataset: Dataset) -> None:
             f"{dataset.folder}: has no values of {', '.join(missing)}, which this network is trained on; prepare "
             "it without OpenFace labels, or set action_units=openface"
         )
-
-
-def _meter_of(dataset: Dataset) -> FaceMeter:
-    meter = FaceMeter()
-    if dataset.au_source != meter.au_source:
-        raise RetargetError(
-            f"{dataset.folder}: its action units are of {dataset.au_source}, which the tracker's networks do not "
-            "measure; prepare it without OpenFace labels, or set losses.condition_meter=0"
-        )
-    return meter
 
 
 def _columns(options: TrainOptions) -> list[tuple[int, ...]]:

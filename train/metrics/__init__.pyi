@@ -7,6 +7,7 @@ from .changes import relative as relative
 from .changes import response as response
 from .crop_meter import CropMeter as CropMeter
 from .expression import Expression as Expression
+from .expression import check_source as check_source
 from .face_meter import FaceMeter as FaceMeter
 from .face_meter import Seen as Seen
 from .identity import NOT_INSTALLED as NOT_INSTALLED

@@ -1,4 +1,4 @@
-"""The tracker's action units of landmarks, in torch and with gradients: `pipeline/faces/expression.py` to the letter."""
+"""The tracker's action units of landmarks, in torch, with gradients: what `pipeline/faces/expression.py` measures."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from torch import Tensor, nn
 
 from retarget.model import action_units
 from retarget.model.blendshapes import BLENDSHAPES
+from retarget.model.errors import RetargetError
 from retarget.model.face_networks import FaceNetworks
 from retarget.model.geometry import head_pose
 from retarget.model.mesh import Opening
-from retarget.pipeline.faces import blendshapes, canonical_face
+from retarget.pipeline.faces import AU_SOURCE, blendshapes, canonical_face
 from retarget.pipeline.faces import expression as measures
+
+from ..data import Dataset
 
 
 class Expression(nn.Module):
     """Landmarks (B, 478, 3) -> action units (B, C) in [0, 1] as the tracker measures them. Frozen.
 
-    Exact and in single precision at least, under autocast too: half a pixel in 256 is 0.05 of an action unit.
+    In single precision under autocast too.
     """
 
     mixing: Tensor
@@ -35,7 +38,8 @@ class Expression(nn.Module):
         mixing, _ = blendshapes.mixing_matrix(BLENDSHAPES)
         self.register_buffer("mixing", torch.from_numpy(mixing).float())
         self.register_buffer("mean_shape", torch.from_numpy(canonical_face()).float())
-        self.register_buffer("measured", torch.tensor([i for name in _MEASURED for i in action_units.resolve(name)]))
+        columns = [i for name in _MEASURED for i in action_units.resolve(name)]
+        self.register_buffer("measured", torch.tensor(columns))
         self.requires_grad_(False)
         self.eval()
 
@@ -51,6 +55,19 @@ class Expression(nn.Module):
             shape = head_pose(landmarks, self.mean_shape).canonical(landmarks)
             inner_brow = values[:, action_units.resolve("AU01L")[0]]
             return _bounded(values.index_copy(1, self.measured, _measured(shape, inner_brow)))
+
+
+def check_source(dataset: Dataset) -> None:
+    """That a dataset's action units are those that the tracker measures.
+
+    Raises:
+        RetargetError: they are not, so that what it reads from a face cannot be held against them.
+    """
+    if dataset.au_source != AU_SOURCE:
+        raise RetargetError(
+            f"{dataset.folder}: its action units are of {dataset.au_source}, and this needs the tracker's own "
+            f"({AU_SOURCE}); prepare it with this retarget, without OpenFace labels"
+        )
 
 
 _MEASURED = (*measures.INNER_BROWS, *measures.LIDS, *measures.DROPS, "AU23", "AU25")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from retarget.model.face_networks import LANDMARKER_PX, FaceNetworks
-from retarget.pipeline.faces import AU_SOURCE, following
+from retarget.pipeline.faces import following
 
 from .expression import Expression
 
@@ -27,14 +27,14 @@ class Seen:
 
 
 class FaceMeter(nn.Module):
-    """Crops and where their faces are -> what the tracker measures there. Frozen; in single precision throughout.
+    """Crops and where their faces are -> what the tracker measures there. Frozen.
+
+    In single precision under autocast too: in bfloat16 landmarks are 1 px of 256 off and action units up to 0.17
+    (in float16 0.1 px and 0.006; measured on seven crops of three people).
 
     It looks once, at the region of the landmarks that it is given; the tracker looks again where they were more
     than 6 % of a face off. What flows back is the picture's part; the region is taken as it is.
     """
-
-    au_source = AU_SOURCE
-    """Whose action units it measures."""
 
     def __init__(self) -> None:
         """

@@ -86,7 +86,7 @@ def test_without_the_adversarial_part_the_critics_are_not_asked(setting: Any) ->
 def test_the_meter_is_equation_6_without_a_critic(setting: Any) -> None:
     editor, critics, batch, _ = setting
     weights, meter, fake = LossOptions(condition_meter=3), FaceMeter(), apply_editor(editor, batch)
-    total, parts = generator_step(dict(critics), editor, batch, fake, weights, meter=meter, adversarial=False)
+    _, parts = generator_step(dict(critics), editor, batch, fake, weights, meter=meter, adversarial=False)
     with torch.no_grad():
         by_hand = (meter(fake.picture, fake.landmarks).action_units - batch.wanted_au).square().mean()
         _, without = generator_step(dict(critics), editor, batch, fake, LossOptions(), adversarial=False)
