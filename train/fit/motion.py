@@ -90,8 +90,8 @@ def scores(
     """How a geometry does on faces it was not made from, rounded, for people and provenance.
 
     "pairs_r2": share of the motion of pairs that it explains; "reads": distance of what the tracker reads from the
-    moved landmarks to what was asked, over what was asked (strangers' expressions without gaze); "motion": mean size
-    of those motions; each also "_linear", without the response.
+    moved landmarks to what was asked, over what was asked (strangers' expressions without gaze); "motion": mean
+    size of those motions; each also "_linear", without the response.
     """
     rng, out = np.random.default_rng([seed, 5]), {}
     at = rng.choice(len(faces.first), pairs, p=faces.pair_chance)

@@ -1,4 +1,4 @@
-"""The tracker's action units of landmarks, in torch, with gradients: what `pipeline/faces/expression.py` measures."""
+"""The tracker's action units of landmarks, in torch, with gradients: `pipeline/faces/expression.py` again."""
 
 from __future__ import annotations
 
