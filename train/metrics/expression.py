@@ -16,6 +16,9 @@ from retarget.pipeline.faces import expression as measures
 
 from ..data import Dataset
 
+LEAST_SLOPE = 0.03
+"""Added to the sigmoid's own (0.25 in its middle) in gradients."""
+
 
 class Expression(nn.Module):
     """Landmarks (B, 478, 3) -> action units (B, C) in [0, 1] as the tracker measures them. Frozen.
@@ -46,12 +49,14 @@ class Expression(nn.Module):
     def forward(self, landmarks: Tensor) -> Tensor:
         """Of landmarks in pixels of any size, seen with the eyes level, as on the tracker's window.
 
-        Beyond 0 and 1 the value stays where it is and the gradient goes on: an eye that is far from wide is to
-        learn which way wide is.
+        Values are exact. Gradients go on where a measure is beyond 0 and 1, and hardly fade where a score is
+        nearly 0 or 1: lips at rest are to learn which way a smile is.
         """
         with torch.autocast(landmarks.device.type, enabled=False):
             landmarks = landmarks.float()
-            values = _bounded(self.blendshapes(landmarks) @ self.mixing)
+            logits = self.blendshapes.logits(landmarks)
+            scores = logits.sigmoid() + LEAST_SLOPE * (logits - logits.detach())
+            values = _bounded(scores @ self.mixing)
             shape = head_pose(landmarks, self.mean_shape).canonical(landmarks)
             inner_brow = values[:, action_units.resolve("AU01L")[0]]
             return _bounded(values.index_copy(1, self.measured, _measured(shape, inner_brow)))

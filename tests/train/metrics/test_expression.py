@@ -58,6 +58,15 @@ def test_an_eye_that_is_not_wide_learns_which_way_wide_is(expression: Expression
     assert (slope[0, [145, 374], 1] > 0).all()
 
 
+def test_lips_at_rest_learn_which_way_a_smile_is(expression: Expression, landmarks: Tensor) -> None:
+    points, smile = landmarks[:7].clone().requires_grad_(), list(action_units.resolve("AU12"))
+    smiles = expression(points)[:, smile].mean(1)
+    (slope,) = torch.autograd.grad(smiles.sum(), points)
+    least, half = int(smiles.argmin()), int((smiles - 0.5).abs().argmin())
+    assert smiles[least] < 1e-5
+    assert slope[least].norm() > 0.05 * slope[half].norm()
+
+
 def test_closed_lips_have_a_gradient(expression: Expression) -> None:
     points = 100 * torch.from_numpy(canonical_face()).float()[None]
     for upper, lower in measures.LIP_GAPS:
