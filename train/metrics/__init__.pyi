@@ -9,7 +9,6 @@ from .crop_meter import CropMeter as CropMeter
 from .expression import Expression as Expression
 from .expression import check_source as check_source
 from .face_meter import FaceMeter as FaceMeter
-from .face_meter import Seen as Seen
 from .identity import NOT_INSTALLED as NOT_INSTALLED
 from .identity import PackagedDescriptor as PackagedDescriptor
 from .identity import content_distance as content_distance
