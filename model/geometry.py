@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from . import insides
 from .mesh import LANDMARKS, STABLE
 from .openings import followers, kept_shut, met
-from .raster import Layers, Raster, ring_triangles, strip_triangles
+from .raster import Layers, Raster
 from .response import FaceResponse, ResponseConfig
 
 
@@ -55,8 +55,6 @@ class GeometryModel(nn.Module):
     weight: Tensor
     mean_shape: Tensor
     triangles: Tensor
-    strip_triangles: Tensor
-    ring_triangles: Tensor
 
     def __init__(self, config: GeometryConfig) -> None:
         super().__init__()
@@ -65,9 +63,8 @@ class GeometryModel(nn.Module):
         self.register_buffer("mean_shape", torch.zeros(LANDMARKS, 3))
         self.register_buffer("triangles", torch.zeros(config.triangle_count, 3, dtype=torch.int64))
         self.response = None if config.response is None else FaceResponse(config.response).requires_grad_(False)
-        self.register_buffer("strip_triangles", strip_triangles(), persistent=False)
-        self.register_buffer("ring_triangles", ring_triangles(), persistent=False)
         self._kept: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        self._layers: dict[torch.device, Layers] = {}
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     @classmethod
@@ -164,8 +161,11 @@ class GeometryModel(nn.Module):
         return insides.revealed(landmarks[..., :2], displacement)
 
     def _drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Raster:
-        layers = Layers(self.ring_triangles, self.strip_triangles, self.triangles)
-        return Raster(layers, landmarks[..., :2], displacement, size_px)
+        device = self.mean_shape.device
+        if device not in self._layers:
+            with torch.inference_mode(mode=False), torch.no_grad():
+                self._layers[device] = Layers.of_mesh(self.mean_shape, self.triangles)
+        return Raster(self._layers[device], landmarks, displacement, size_px)
 
 
 def mirror_pairs(mean_shape: Tensor) -> Tensor:
@@ -175,3 +175,4 @@ def mirror_pairs(mean_shape: Tensor) -> Tensor:
 
 def _forget(model: GeometryModel, _: object) -> None:
     model._kept.clear()
+    model._layers.clear()

@@ -1,4 +1,8 @@
-"""The moved mesh drawn into pixels: which triangle owns each, and the backward flow and openings that follow."""
+"""The moved mesh drawn into pixels: which triangle owns each, and the backward flow and openings that follow.
+
+What turns its back owns no pixel, nearer skin hides farther skin, and beside the face's visible outline the
+background goes along with it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,18 @@ from torch import Tensor
 from .images import box_mean
 from .insides import mouth_middle, opening_content, rims
 from .mesh import FACE_OVAL, LANDMARKS, MOUTH, OPENINGS
+from .outline import OutlineChains, outline, outline_chains
 
 RING_SCALE = 1.3
 """Size of the ring around the face, relative to the face's outline, beyond which nothing moves."""
+
+_LINING = 0.4
+"""Of the way from the outline to the middle of the face: how far under the skin the ring's lining reaches, that is
+seen where the outline is hollow or its skin turns its back."""
+
+_LID_LIFT = 0.15
+"""Of the width of the mouth: how much nearer than it is an upper lid or lip counts, so that it always covers the
+lower one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,31 +39,74 @@ class Layers:
     """`strip_triangles()`"""
     skin: Tensor
     """Over the 478 landmarks."""
+    winding: Tensor
+    """(T,) the sign of each skin triangle's area in the picture where its face is seen."""
+    is_lid: Tensor
+    """(T,) bool: skin triangles at the edge of an upper lid or lip."""
+    chains: OutlineChains
+
+    @classmethod
+    def of_mesh(cls, mean_shape: Tensor, skin: Tensor) -> Layers:
+        """Of the canonical mean shape (478, 3), seen from the front, and the triangles of its skin."""
+        upper = torch.tensor([index for chain, _ in OPENINGS for index in chain[1:-1]], device=skin.device)
+        return cls(
+            ring_triangles().to(skin.device),
+            strip_triangles().to(skin.device),
+            skin,
+            winding=_areas(mean_shape[skin][..., :2]).sign(),
+            is_lid=torch.isin(skin, upper).any(1),
+            chains=outline_chains(mean_shape),
+        )
 
 
 class Raster:
     """The moved mesh drawn once: which triangle owns each pixel. Layers: ring < openings < skin."""
 
-    def __init__(self, layers: Layers, points: Tensor, displacement: Tensor, size_px: int) -> None:
-        """Landmarks `points` (B, 478, 2) and where they go, `displacement` (B, 478, 2), in pixels of a picture of
+    def __init__(self, layers: Layers, landmarks: Tensor, displacement: Tensor, size_px: int) -> None:
+        """`landmarks` (B, 478, 3) and where they go, `displacement` (B, 478, 2), in pixels of a picture of
         size_px x size_px."""
+        points = landmarks[..., :2]
         target = points + displacement
-        ring = _ring(points)
+        edge, edge_motion = outline(points, displacement, layers.chains)
+        ring, lining = _around(edge)
         strips = [index for pair in OPENINGS for chain in pair for index in chain]
         self.batch, self.size_px = points.shape[0], size_px
-        # Later triangles win where layers overlap.
         triangles = torch.cat([layers.ring, layers.strips, layers.skin])
         self.count = triangles.shape[0]
         self.strip_start = layers.ring.shape[0]
         self.skin_start = self.strip_start + layers.strips.shape[0]
         self.mouth_stop = self.strip_start + 4 * (len(MOUTH[0]) - 1)
         line, line_content = mouth_middle(points, displacement)
-        positions = torch.cat([target, ring, target[:, strips], line], 1)
+        around = [edge + edge_motion, ring, lining + edge_motion]
+        positions = torch.cat([target, *around, target[:, strips], line], 1)
         content = torch.cat([opening_content(points, displacement), line_content], 1)
-        flows = -torch.cat([displacement - rims(points, displacement), torch.zeros_like(ring), content], 1)
+        moved = [displacement - rims(points, displacement), edge_motion, torch.zeros_like(ring), edge_motion, content]
+        flows = -torch.cat(moved, 1)
         self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
         self.values = flows[:, triangles].flatten(0, 1)
         self.planes = _barycentric_planes(self.corners)
+        self._hide_backs(layers, points)
+        self._order = self._farthest_first(layers, landmarks)
+
+    def _hide_backs(self, layers: Layers, points: Tensor) -> None:
+        """Skin that turns its back after the move covers nothing; nor does skin that did before: the picture has
+        none of it to take."""
+        after = _areas(self.corners).view(self.batch, self.count)[:, self.skin_start :]
+        is_back = (torch.stack([after, _areas(points[:, layers.skin])]) * layers.winding < 0).any(0)
+        self.planes.view(self.batch, self.count, -1)[:, self.skin_start :].masked_fill_(
+            is_back[..., None], float("nan")
+        )
+
+    def _farthest_first(self, layers: Layers, landmarks: Tensor) -> Tensor:
+        """(B, T) int32: the triangles of each face, such that later ones cover earlier ones. Below the skin that is
+        their own order."""
+        depth = landmarks[..., 2].detach()
+        widths = [landmarks[:, upper[-1], :2] - landmarks[:, upper[0], :2] for upper, _ in OPENINGS]
+        lift = _LID_LIFT * torch.stack(widths, 1).detach().norm(dim=-1).amax(1, keepdim=True)
+        skin = depth[:, layers.skin].mean(-1) - lift * layers.is_lid
+        order = skin.argsort(dim=1, descending=True, stable=True) + self.skin_start
+        below = torch.arange(self.skin_start, device=order.device).expand(self.batch, -1)
+        return torch.cat([below, order], 1).int()
 
     def flow(self) -> Tensor:
         """(B, 2, S, S) backward flow in pixels; see `GeometryModel.flow`."""
@@ -87,13 +143,18 @@ class Raster:
         count = (right - left).clamp(min=0)
         which, offset = _counted(count)
         x = left.index_select(0, which) + offset
-        triangle, y = (t.index_select(0, which) for t in row)
-        pixel = ((torch.div(triangle, self.count, rounding_mode="floor") * size + y) * size + x).long()
-        # The last triangle of the list wins each pixel: deterministic, also on a GPU.
+        triangle, y = row
+        first = torch.arange(self.batch, device=y.device)[:, None] * self.count
+        order = (self._order + first).flatten()
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=order.device)
+        start = (torch.div(triangle, self.count, rounding_mode="floor") * size + y) * size
+        pixel = (start.index_select(0, which) + x).long()
+        # The last one of the order wins each pixel: deterministic, also on a GPU.
         top = pixel.new_full((self.batch * size**2,), -1)
-        top.scatter_reduce_(0, pixel, triangle.long(), "amax")
+        top.scatter_reduce_(0, pixel, place.index_select(0, triangle).index_select(0, which), "amax")
         covered = (top >= 0).nonzero()[:, 0]
-        return covered, top[covered]
+        return covered, order[top[covered]]
 
     def _spans(self) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
         """Each triangle's rows of pixels: ((triangle, y), left, right), int32 (R,) each; right is just outside."""
@@ -119,19 +180,22 @@ class Raster:
 
 
 def ring_triangles() -> Tensor:
-    """(T, 3) between the face's outline and the ring around it, whose vertices follow on the mesh's."""
+    """(T, 3) from the lining over the visible outline to the ring, whose vertices follow on the mesh's: outline,
+    ring, lining."""
     count = len(FACE_OVAL)
+    outline_start, ring_start, lining_start = (LANDMARKS + i * count for i in range(3))
     out = []
-    for i in range(count):
-        j = (i + 1) % count
-        out += [(FACE_OVAL[i], LANDMARKS + i, LANDMARKS + j), (FACE_OVAL[i], LANDMARKS + j, FACE_OVAL[j])]
+    for inner, outer in ((lining_start, outline_start), (outline_start, ring_start)):
+        for i in range(count):
+            j = (i + 1) % count
+            out += [(inner + i, outer + i, outer + j), (inner + i, outer + j, inner + j)]
     return torch.tensor(out)
 
 
 def strip_triangles() -> Tensor:
-    """(T, 3) between the chains of each opening, over the vertices appended after mesh and ring; the mouth's
+    """(T, 3) between the chains of each opening, over the vertices appended after mesh and surroundings; the mouth's
     have a line between them (`mouth_middle`), which comes last."""
-    start = LANDMARKS + len(FACE_OVAL)
+    start = LANDMARKS + 3 * len(FACE_OVAL)
     middle, out = start + sum(len(chain) for opening in OPENINGS for chain in opening), []
     for number, (upper, lower) in enumerate(OPENINGS):
         top, bottom = start, start + len(upper)
@@ -155,7 +219,7 @@ def _counted(count: Tensor) -> tuple[Tensor, Tensor]:
 def _barycentric_planes(corners: Tensor) -> Tensor:
     """(T, 6): the second and third barycentric coordinates of triangles (T, 3, 2) as gx * x + gy * y + g0."""
     a, b, c = corners.unbind(1)
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
+    area = _areas(corners)
     # A triangle without area covers nothing: NaN compares false.
     inverse = torch.where(area.abs() > 1e-6, 1 / area, torch.full_like(area, float("nan")))[:, None]
     second = torch.stack([c[:, 1] - a[:, 1], a[:, 0] - c[:, 0]], 1) * inverse
@@ -171,8 +235,14 @@ def _with_soft_edges(flow: Tensor, inside: Tensor) -> Tensor:
     return torch.where((share > 0) & (share < 1), box_mean(flow, 1), flow)
 
 
-def _ring(points: Tensor) -> Tensor:
-    """(B, 36, 2) the face's outline blown up around its middle."""
-    oval = points[:, list(FACE_OVAL)]
-    middle = (oval.amin(1, keepdim=True) + oval.amax(1, keepdim=True)) / 2
-    return middle + (oval - middle) * RING_SCALE
+def _around(edge: Tensor) -> tuple[Tensor, Tensor]:
+    """((B, 36, 2), (B, 36, 2)) the outline (B, 36, 2) blown up around its middle, and shrunk."""
+    middle = (edge.amin(1, keepdim=True) + edge.amax(1, keepdim=True)) / 2
+    arm = edge - middle
+    return middle + arm * RING_SCALE, middle + arm * (1 - _LINING)
+
+
+def _areas(corners: Tensor) -> Tensor:
+    """(...) twice the area of triangles (..., 3, 2), signed by the way they wind."""
+    a, b, c = corners.unbind(-2)
+    return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (c[..., 0] - a[..., 0]) * (b[..., 1] - a[..., 1])
