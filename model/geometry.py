@@ -140,32 +140,28 @@ class GeometryModel(nn.Module):
 
         Channel 0 is x, 1 is y. Zero outside the ring around the face.
         """
-        return self._drawn(landmarks, displacement, size_px).flow()
+        return self.drawn(landmarks, displacement, size_px).flow
 
     def holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Tensor:
         """(B, 2, S, S) in {0, 1}: the mouth's (0) and the eyes' (1) openings after the move.
 
         What lies in there the warp can only stretch: a prior for where a network may paint.
         """
-        return self._drawn(landmarks, displacement, size_px).holes()
+        return self.drawn(landmarks, displacement, size_px).holes
 
-    def flow_and_holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
-        """Both, with the mesh drawn once."""
-        raster = self._drawn(landmarks, displacement, size_px)
-        return raster.flow(), raster.holes()
+    def drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Raster:
+        """The mesh drawn once, for all that can be read off it."""
+        device = self.mean_shape.device
+        if device not in self._layers:
+            with torch.inference_mode(mode=False), torch.no_grad():
+                self._layers[device] = Layers.of_mesh(self.mean_shape, self.triangles)
+        return Raster(self._layers[device], landmarks, displacement, size_px)
 
     def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:
         """(B, 2) in [0, 1]: how much of what is seen through the mouth (0) and the eyes (1) after the move was not
         seen before, and has to be made up. What parts by less than a quarter shows what it showed, stretched.
         """
         return insides.revealed(landmarks[..., :2], displacement)
-
-    def _drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Raster:
-        device = self.mean_shape.device
-        if device not in self._layers:
-            with torch.inference_mode(mode=False), torch.no_grad():
-                self._layers[device] = Layers.of_mesh(self.mean_shape, self.triangles)
-        return Raster(self._layers[device], landmarks, displacement, size_px)
 
 
 def mirror_pairs(mean_shape: Tensor) -> Tensor:

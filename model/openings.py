@@ -54,6 +54,23 @@ def met(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
     return out
 
 
+def shutting(points: Tensor, displacement: Tensor) -> Tensor:
+    """(B, 3) in [0, 1]: how far each opening, in the order of OPENINGS, is about to be shut by the move: 1 where lips
+    or lids that were apart meet, exactly 0 where nothing moves."""
+    per_opening = []
+    for upper, lower in OPENINGS:
+        width = (points[:, upper[-1]] - points[:, upper[0]]).norm(dim=-1).clamp(min=1e-6)
+        apart = points[:, lower] - points[:, upper]
+        before = apart.norm(dim=-1, keepdim=True)
+        parted = displacement[:, lower] - displacement[:, upper]
+        closed_by = -(parted * apart).sum(-1) / (before[..., 0] + 1e-3)
+        widest = before[..., 0].argmax(1, keepdim=True)
+        gap, closed = before[..., 0].gather(1, widest)[:, 0], closed_by.gather(1, widest)[:, 0]
+        nearly = (2 - (gap - closed) / (SLIT * width)).clamp(0, 1)
+        per_opening.append(nearly * (3 * closed / (gap + 1e-3)).clamp(0, 1))
+    return torch.stack(per_opening, 1)
+
+
 def kept_shut(
     points: Tensor, displacement: Tensor, down: Tensor, followers: Sequence[Tensor], *, may_open: bool
 ) -> Tensor:

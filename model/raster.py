@@ -14,7 +14,9 @@ from torch import Tensor
 
 from .images import box_mean
 from .insides import mouth_middle, opening_content, rims
+from .lids import LASH_EDGES, LASH_POINTS, LASH_WINDING, lash_bands, lash_triangles
 from .mesh import FACE_OVAL, LANDMARKS, MOUTH, OPENINGS
+from .openings import shutting
 from .outline import OutlineChains, outline, outline_chains
 
 RING_SCALE = 1.3
@@ -23,6 +25,9 @@ RING_SCALE = 1.3
 _LINING = 0.4
 """Of the way from the outline to the middle of the face: how far under the skin the ring's lining reaches, that is
 seen where the outline is hollow or its skin turns its back."""
+
+_JOINT_SOFTNESS = 1 / 64
+"""Of the picture's side: how far beyond lips and lids that shut their joint fades out."""
 
 _LID_LIFT = 0.15
 """Of the width of the mouth: how much nearer than it is an upper lid or lip counts, so that it always covers the
@@ -38,24 +43,34 @@ class Layers:
     strips: Tensor
     """`strip_triangles()`"""
     skin: Tensor
-    """Over the 478 landmarks."""
+    """Over the 478 landmarks, and `lash_triangles()`."""
     winding: Tensor
     """(T,) the sign of each skin triangle's area in the picture where its face is seen."""
-    is_lid: Tensor
-    """(T,) bool: skin triangles at the edge of an upper lid or lip."""
+    lift: Tensor
+    """(T,) how much nearer than it is each skin triangle counts, in widths of the mouth."""
+    joint: Tensor
+    """(T,) int64, for each skin triangle: the one of OPENINGS whose edge it lies at, or their number if at none."""
     chains: OutlineChains
 
     @classmethod
     def of_mesh(cls, mean_shape: Tensor, skin: Tensor) -> Layers:
         """Of the canonical mean shape (478, 3), seen from the front, and the triangles of its skin."""
-        upper = torch.tensor([index for chain, _ in OPENINGS for index in chain[1:-1]], device=skin.device)
+        device = skin.device
+        upper = torch.tensor([index for chain, _ in OPENINGS for index in chain[1:-1]], device=device)
+        lashes = lash_triangles().to(device)
+        lift = _LID_LIFT * torch.isin(skin, upper).any(1)
+        winding = _areas(mean_shape[skin][..., :2]).sign()
+        joint = torch.full((len(skin),), len(OPENINGS), device=device)
+        for number, chains in enumerate(OPENINGS):
+            joint[torch.isin(skin, torch.tensor(chains, device=device)).any(1)] = number
         return cls(
-            ring_triangles().to(skin.device),
-            strip_triangles().to(skin.device),
-            skin,
-            winding=_areas(mean_shape[skin][..., :2]).sign(),
-            is_lid=torch.isin(skin, upper).any(1),
-            chains=outline_chains(mean_shape),
+            ring_triangles().to(device),
+            strip_triangles().to(device),
+            torch.cat([skin, lashes]),
+            torch.cat([winding, winding.new_full((len(lashes),), LASH_WINDING)]),
+            torch.cat([lift, lift.new_full((len(lashes),), 2 * _LID_LIFT)]),
+            torch.cat([joint, joint.new_tensor((1, 2)).repeat_interleave(len(lashes) // 2)]),
+            outline_chains(mean_shape),
         )
 
 
@@ -77,15 +92,19 @@ class Raster:
         self.skin_start = self.strip_start + layers.strips.shape[0]
         self.mouth_stop = self.strip_start + 4 * (len(MOUTH[0]) - 1)
         line, line_content = mouth_middle(points, displacement)
-        around = [edge + edge_motion, ring, lining + edge_motion]
-        positions = torch.cat([target, *around, target[:, strips], line], 1)
-        content = torch.cat([opening_content(points, displacement), line_content], 1)
-        moved = [displacement - rims(points, displacement), edge_motion, torch.zeros_like(ring), edge_motion, content]
-        flows = -torch.cat(moved, 1)
+        lashes = lash_bands(points, displacement)
+        surroundings = [edge + edge_motion, ring, lining + edge_motion]
+        positions = [target, lashes.points + lashes.displacement, *surroundings, target[:, strips], line]
+        content = [opening_content(points, displacement), line_content]
+        shown = displacement - rims(points, displacement) - lashes.rims
+        moved = [shown, lashes.displacement, edge_motion, torch.zeros_like(ring), edge_motion, *content]
+        positions, flows = torch.cat(positions, 1), -torch.cat(moved, 1)
         self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
         self.values = flows[:, triangles].flatten(0, 1)
         self.planes = _barycentric_planes(self.corners)
-        self._hide_backs(layers, points)
+        self.shutting = shutting(points, displacement)
+        self.joint = layers.joint
+        self._hide_backs(layers, torch.cat([points, lashes.points], 1))
         self._order = self._farthest_first(layers, landmarks)
 
     def _hide_backs(self, layers: Layers, points: Tensor) -> None:
@@ -101,13 +120,14 @@ class Raster:
         """(B, T) int32: the triangles of each face, such that later ones cover earlier ones. Below the skin that is
         their own order."""
         depth = landmarks[..., 2].detach()
-        widths = [landmarks[:, upper[-1], :2] - landmarks[:, upper[0], :2] for upper, _ in OPENINGS]
-        lift = _LID_LIFT * torch.stack(widths, 1).detach().norm(dim=-1).amax(1, keepdim=True)
-        skin = depth[:, layers.skin].mean(-1) - lift * layers.is_lid
+        depth = torch.cat([depth, depth[:, LASH_EDGES]], 1)
+        width = (landmarks[:, MOUTH[0][-1]] - landmarks[:, MOUTH[0][0]]).detach().norm(dim=-1, keepdim=True)
+        skin = depth[:, layers.skin].mean(-1) - layers.lift * width
         order = skin.argsort(dim=1, descending=True, stable=True) + self.skin_start
         below = torch.arange(self.skin_start, device=order.device).expand(self.batch, -1)
         return torch.cat([below, order], 1).int()
 
+    @functools.cached_property
     def flow(self) -> Tensor:
         """(B, 2, S, S) backward flow in pixels; see `GeometryModel.flow`."""
         pixel, triangle = self._owners
@@ -125,6 +145,7 @@ class Raster:
         inside.view(-1)[pixel] = ((kind >= self.strip_start) & (kind < self.skin_start)).to(flow.dtype)
         return _with_soft_edges(flow, inside)
 
+    @functools.cached_property
     def holes(self) -> Tensor:
         """(B, 2, S, S) in {0, 1}: the openings of the mouth (0) and the eyes (1)."""
         pixel, triangle = self._owners
@@ -134,6 +155,18 @@ class Raster:
         eyes = (owner >= self.mouth_stop) & (owner < self.skin_start)
         planes = torch.stack([mouth, eyes]).float().view(2, self.batch, self.size_px, self.size_px)
         return planes.transpose(0, 1).contiguous()
+
+    @functools.cached_property
+    def joints(self) -> Tensor:
+        """(B, 1, S, S) in [0, 1]: where lips or lids meet that were apart, with a soft edge."""
+        weight = torch.cat([self.shutting, torch.zeros_like(self.shutting[:, :1])], 1)[:, self.joint]
+        weight = torch.cat([weight.new_zeros(self.batch, self.skin_start), weight], 1).flatten()
+        out = weight.new_zeros(self.batch * self.size_px**2)
+        pixel, triangle = self._owners
+        out[pixel] = weight[triangle]
+        radius_px = round(_JOINT_SOFTNESS * self.size_px)
+        field = out.view(self.batch, 1, self.size_px, self.size_px)
+        return (2 * box_mean(field, radius_px)).clamp(max=1)
 
     @functools.cached_property
     def _owners(self) -> tuple[Tensor, Tensor]:
@@ -180,10 +213,10 @@ class Raster:
 
 
 def ring_triangles() -> Tensor:
-    """(T, 3) from the lining over the visible outline to the ring, whose vertices follow on the mesh's: outline,
-    ring, lining."""
-    count = len(FACE_OVAL)
-    outline_start, ring_start, lining_start = (LANDMARKS + i * count for i in range(3))
+    """(T, 3) from the lining over the visible outline to the ring, whose vertices follow on the mesh's and the
+    lashes': outline, ring, lining."""
+    count, start = len(FACE_OVAL), LANDMARKS + LASH_POINTS
+    outline_start, ring_start, lining_start = (start + i * count for i in range(3))
     out = []
     for inner, outer in ((lining_start, outline_start), (outline_start, ring_start)):
         for i in range(count):
@@ -195,7 +228,7 @@ def ring_triangles() -> Tensor:
 def strip_triangles() -> Tensor:
     """(T, 3) between the chains of each opening, over the vertices appended after mesh and surroundings; the mouth's
     have a line between them (`mouth_middle`), which comes last."""
-    start = LANDMARKS + 3 * len(FACE_OVAL)
+    start = LANDMARKS + LASH_POINTS + 3 * len(FACE_OVAL)
     middle, out = start + sum(len(chain) for opening in OPENINGS for chain in opening), []
     for number, (upper, lower) in enumerate(OPENINGS):
         top, bottom = start, start + len(upper)
@@ -229,10 +262,12 @@ def _barycentric_planes(corners: Tensor) -> Tensor:
 
 
 def _with_soft_edges(flow: Tensor, inside: Tensor) -> Tensor:
-    """The flow with its jump at the edge of openings (B, 1, S, S) drawn out over three pixels: what slides under a
-    lip or a lid would else end in steps."""
+    """The flow with its jump at the edge of openings (B, 1, S, S) drawn out over three pixels, where that is small:
+    what slides under a lip or a lid would else end in steps. Half way across a wide jump lies something else."""
     share = box_mean(inside, 1)
-    return torch.where((share > 0) & (share < 1), box_mean(flow, 1), flow)
+    mean = box_mean(flow, 1)
+    softness = (2 - (mean - flow).abs().amax(1, keepdim=True)).clamp(0, 1) * ((share > 0) & (share < 1))
+    return flow + softness * (mean - flow)
 
 
 def _around(edge: Tensor) -> tuple[Tensor, Tensor]:

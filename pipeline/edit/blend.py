@@ -7,6 +7,7 @@ ever converted or resampled. What the network paints is added as a difference to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,21 +19,29 @@ from ..faces import chain
 from ..media import conversion
 from ..records import Box, Color, Frame, VideoInfo
 from .records import FaceEdit
+from .torn import Torn, mixed, torn_cells, torn_pixels
 
 MOTION_FLOOR_PX = 0.02
 """Crop pixels of motion below which a pixel counts as unmoved."""
 
 RESIDUAL_FLOOR = 0.5 / 255
 
-JUMP_PX = 2.0
-"""Crop pixels of motion between neighbours from which the motion is torn there and not steep."""
-
 BORDER_FRACTION = 0.04
 """Width of the rim of the crop over which an edit fades out, relative to its side."""
 
 _Affine = NDArray[np.float64]
-_Sources = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""x and y, (h, w) each, of where every pixel of a part comes from, in the plane's pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Motion:
+    """Of the part of a plane that lies in the edited rectangle."""
+
+    part: Box
+    crop_from_part: _Affine
+    """Both counted from the centre of their first pixel."""
+    sources: tuple[NDArray[np.float32], NDArray[np.float32]]
+    """x and y, (h, w) each, of where every pixel of the part comes from, in the plane's pixels."""
+    torn: Torn | None
 
 
 def blended(frame: Frame, edits: Sequence[FaceEdit], info: VideoInfo) -> Frame:
@@ -70,79 +79,66 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
     crop_from_coded = chain(edit.crop_from_display, info.display_from_coded)
     residual = None if edit.residual is None else _residual_planes(edit.residual, frame, info.color)
     pixel_format, planes = frame.pixel_format, list(frame.planes)
-    is_torn = _has_jumps(edit.flow)
-    maps: dict[tuple[int, int], tuple[Box, _Affine, _Sources]] = {}
+    cells = torn_cells(edit.flow)
+    motions: dict[tuple[int, int], _Motion] = {}
     for i in range(pixel_format.color_plane_count):
         shift = pixel_format.plane_shift(i)
-        if shift not in maps:  # both chroma planes move alike
-            maps[shift] = _motion(edit.flow, box, crop_from_coded, shift, is_torn=is_torn)
-        part, crop_from_plane, sources = maps[shift]
+        if shift not in motions:  # both chroma planes move alike
+            motions[shift] = _motion(edit.flow, cells, box, crop_from_coded, shift)
+        motion = motions[shift]
+        part = motion.part
         # Subsampled chroma has no detail that a cubic would save.
-        moved = _moved(planes[i], sources, pixel_format.depth_bits, is_fine=shift == (0, 0))
+        moved = _moved(planes[i], motion, pixel_format.depth_bits, is_fine=shift == (0, 0))
         if residual is not None:
-            moved = _added(moved, _on_part(residual[i], part, crop_from_plane), pixel_format.depth_bits)
+            moved = _added(moved, _on_part(residual[i], part, motion.crop_from_part), pixel_format.depth_bits)
         planes[i] = planes[i].copy()
         planes[i][part.top : part.bottom, part.left : part.right] = moved
     return frame.with_planes(planes)
 
 
 def _motion(
-    flow: NDArray[np.float32], box: Box, crop_from_coded: _Affine, shift: tuple[int, int], *, is_torn: bool
-) -> tuple[Box, _Affine, _Sources]:
-    """For planes subsampled by `shift`: their part in the box, their affine map to the crop, and the sources of
-    the part's pixels."""
+    flow: NDArray[np.float32],
+    cells: NDArray[np.bool_] | None,
+    box: Box,
+    crop_from_coded: _Affine,
+    shift: tuple[int, int],
+) -> _Motion:
+    """For planes subsampled by `shift`; `cells` are where the flow is torn."""
     part = box.scaled_down(*shift)
-    crop_from_plane = crop_from_coded.copy()
-    crop_from_plane[:, 0] *= 1 << shift[0]
-    crop_from_plane[:, 1] *= 1 << shift[1]
+    crop_from_part = crop_from_coded.copy()
+    crop_from_part[:, 0] *= 1 << shift[0]
+    crop_from_part[:, 1] *= 1 << shift[1]
     # A displacement only turns and scales; the offset of the affine map does not touch it.
-    plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
+    plane_from_crop = np.linalg.inv(crop_from_part[:, :2]).astype(np.float32)
+    # cv2 counts centres as whole numbers.
+    crop_from_part[:, 2] += crop_from_part[:, :2] @ (part.left + 0.5, part.top + 0.5) - 0.5
     # One by one: cv2 warps two single fields in less time than one of two channels.
-    look_up = _across_jumps if is_torn else _on_part
-    x, y = (look_up(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
+    x, y = (_on_part(field, part, crop_from_part) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
     x += np.arange(part.left, part.right, dtype=np.float32)[None, :]
     y += np.arange(part.top, part.bottom, dtype=np.float32)[:, None]
-    return part, crop_from_plane, (x, y)
+    torn = None if cells is None else torn_pixels(flow, cells, part, crop_from_part)
+    return _Motion(part, crop_from_part, (x, y), torn)
 
 
-def _across_jumps(field: NDArray[np.float32], part: Box, crop_from_plane: _Affine) -> NDArray[np.float32]:
-    """A component of the motion at each pixel of a part: smooth, but torn where the crop's is.
-
-    Where lips or lids shut, neighbouring pixels come from either side of the opening; half way between the two
-    lies what it held, teeth or eyeball, as a bright dotted line.
-    """
-    smooth = _on_part(field, part, crop_from_plane)
-    torn = _on_part(field, part, crop_from_plane, interpolation=cv2.INTER_NEAREST)
-    jump = JUMP_PX / float(np.sqrt(abs(np.linalg.det(crop_from_plane[:, :2]))))
-    return np.where(np.abs(smooth - torn) > jump / 4, torn, smooth)
-
-
-def _has_jumps(flow: NDArray[np.float32]) -> bool:
-    steps = (cv2.absdiff(flow[1:], flow[:-1]), cv2.absdiff(flow[:, 1:], flow[:, :-1]))
-    return max(float(step.max()) for step in steps) > JUMP_PX
-
-
-def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
+def _moved(plane: NDArray[Any], motion: _Motion, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
     """What a part of the plane shows after the motion."""
     interpolation = cv2.INTER_CUBIC if is_fine else cv2.INTER_LINEAR
-    moved = cv2.remap(plane, *sources, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(plane, *motion.sources, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    if motion.torn is not None:
+        moved.ravel()[motion.torn.where] = mixed(plane, motion.torn, interpolation)
     if depth_bits in (8, 16):
         return moved
     # A cubic overshoots at edges; cv2 stops at what the type holds, which 10 bits in uint16 do not fill.
     return np.minimum(moved, moved.dtype.type(2**depth_bits - 1))
 
 
-def _on_part(
-    field: NDArray[np.float32], part: Box, crop_from_plane: _Affine, *, interpolation: int = cv2.INTER_LINEAR
-) -> NDArray[np.float32]:
-    """A crop-sized field (S, S[, k]) looked up at each pixel of a part of a plane; 0 beyond the crop."""
-    matrix = crop_from_plane.copy()
-    matrix[:, 2] += matrix[:, :2] @ (part.left + 0.5, part.top + 0.5) - 0.5  # cv2 counts centres as whole numbers
+def _on_part(field: NDArray[np.float32], part: Box, crop_from_part: _Affine) -> NDArray[np.float32]:
+    """A crop-sized field (S, S[, k]) looked up at each pixel of the part; 0 beyond the crop."""
     return cv2.warpAffine(
         field,
-        matrix,
+        crop_from_part,
         (part.width, part.height),
-        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )

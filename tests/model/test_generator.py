@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,15 @@ class FakeGeometry(nn.Module):
         out[:, 0, 28:36, 28:36] = 1
         return out
 
-    def flow_and_holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
-        return self.flow(landmarks, displacement, size_px), self.holes(landmarks, displacement, size_px)
+    def drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Any:
+        flow, holes = self.flow(landmarks, displacement, size_px), self.holes(landmarks, displacement, size_px)
+        return SimpleNamespace(flow=flow, holes=holes, joints=self.joint * torch.ones_like(flow[:, :1]))
 
     def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:  # noqa: ARG002
         return torch.full((displacement.shape[0], 2), self.new)
 
     new = 1.0
+    joint = 0.0
 
 
 def config(**changes: Any) -> GeneratorConfig:
