@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from .mesh import LEFT_EYE, LEFT_IRIS, MOUTH, OPENINGS, RIGHT_EYE, RIGHT_IRIS, STABLE
 from .openings import SHUT, SLIT
 
-_RIM = 0.02
-"""Relative to an opening's width: how far into lips and lids, as the mesh has them, teeth and eyeball may show."""
+_RIMS = ((0.02, 0.02), (0.02, 0.04))
+"""Relative to the width of mouth and eyes: how far into the upper and into the lower one of lips and lids, as the mesh
+has them, teeth and eyeball may show."""
 
 _SURELY_OPEN = 0.125
 """Gap between the lips over the mouth's width: landmarks of the inner lips lie a little inside the red, and from
@@ -83,9 +84,10 @@ def rims(points: Tensor, displacement: Tensor) -> Tensor:
         closing = (2.5 * closed_by / (before + 1e-3) - 0.5).clamp(0, 1)  # from a fifth to three fifths closed
         gap = before - closed_by
         nearly = (2 - gap / (SLIT * width)).clamp(0, 1)
-        rim = _RIM * width * closing * nearly * apart / (before + 1e-3)
-        out[:, upper] -= rim
-        out[:, lower] += rim
+        rim = width * closing * nearly * apart / (before + 1e-3)
+        above, below = _RIMS[0 if opening is MOUTH else 1]
+        out[:, upper] -= above * rim
+        out[:, lower] += below * rim
     return out
 
 

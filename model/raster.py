@@ -96,8 +96,10 @@ class Raster:
         surroundings = [edge + edge_motion, ring, lining + edge_motion]
         positions = [target, lashes.points + lashes.displacement, *surroundings, target[:, strips], line]
         content = [opening_content(points, displacement), line_content]
-        shown = displacement - rims(points, displacement) - lashes.rims
-        moved = [shown, lashes.displacement, edge_motion, torch.zeros_like(ring), edge_motion, *content]
+        rim = rims(points, displacement)
+        band = lashes.displacement.clone()
+        band[:, : LASH_POINTS // 2] -= rim[:, LASH_EDGES[: LASH_POINTS // 2]]
+        moved = [displacement - rim - lashes.rims, band, edge_motion, torch.zeros_like(ring), edge_motion, *content]
         positions, flows = torch.cat(positions, 1), -torch.cat(moved, 1)
         self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
         self.values = flows[:, triangles].flatten(0, 1)
