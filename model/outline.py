@@ -20,7 +20,7 @@ _SECTOR_DEGREES = 8.0
 _INNERMOST = 0.4
 """Of the way from the middle of the face to its edge: what lies further in is never the outline."""
 
-_SHARPNESS = 150.0
+_SHARPNESS = 250.0
 """Per height of the face: landmarks compete for being the outermost, and those within some hundredth share it, so
 that the outline glides as the head turns."""
 

@@ -22,9 +22,12 @@ from .outline import OutlineChains, outline, outline_chains
 RING_SCALE = 1.3
 """Size of the ring around the face, relative to the face's outline, beyond which nothing moves."""
 
-_LINING = 0.4
+_LINING = 0.2
 """Of the way from the outline to the middle of the face: how far under the skin the ring's lining reaches, that is
 seen where the outline is hollow or its skin turns its back."""
+
+_NO_AREA = 1e-6
+"""Square pixels, twice: a triangle with less covers nothing."""
 
 _JOINT_SOFTNESS = 1 / 64
 """Of the picture's side: how far beyond lips and lids that shut their joint fades out."""
@@ -104,19 +107,18 @@ class Raster:
         self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
         self.values = flows[:, triangles].flatten(0, 1)
         self.planes = _barycentric_planes(self.corners)
-        self.shutting = shutting(points, displacement)
-        self.joint = layers.joint
-        self._hide_backs(layers, torch.cat([points, lashes.points], 1))
+        self._points, self._displacement, self._joint = points, displacement, layers.joint
+        self._is_seen = self._seen(layers, torch.cat([points, lashes.points], 1))
         self._order = self._farthest_first(layers, landmarks)
 
-    def _hide_backs(self, layers: Layers, points: Tensor) -> None:
-        """Skin that turns its back after the move covers nothing; nor does skin that did before: the picture has
-        none of it to take."""
-        after = _areas(self.corners).view(self.batch, self.count)[:, self.skin_start :]
-        is_back = (torch.stack([after, _areas(points[:, layers.skin])]) * layers.winding < 0).any(0)
-        self.planes.view(self.batch, self.count, -1)[:, self.skin_start :].masked_fill_(
-            is_back[..., None], float("nan")
-        )
+    def _seen(self, layers: Layers, points: Tensor) -> Tensor:
+        """(B*T,) bool: which triangles cover anything. Skin that turns its back after the move does not; nor does
+        skin that did before: the picture has none of it to take."""
+        areas = _areas(self.corners.detach()).view(self.batch, self.count)
+        is_seen = areas.abs() > _NO_AREA
+        after, before = areas[:, self.skin_start :], _areas(points.detach()[:, layers.skin])
+        is_seen[:, self.skin_start :] &= torch.minimum(after * layers.winding, before * layers.winding) >= 0
+        return is_seen.flatten()
 
     def _farthest_first(self, layers: Layers, landmarks: Tensor) -> Tensor:
         """(B, T) int32: the triangles of each face, such that later ones cover earlier ones. Below the skin that is
@@ -145,7 +147,8 @@ class Raster:
         kind = triangle % self.count
         inside = torch.zeros_like(flow[:, :1])
         inside.view(-1)[pixel] = ((kind >= self.strip_start) & (kind < self.skin_start)).to(flow.dtype)
-        return _with_soft_edges(flow, inside)
+        _soften_edges(flow, inside)
+        return flow
 
     @functools.cached_property
     def holes(self) -> Tensor:
@@ -161,7 +164,8 @@ class Raster:
     @functools.cached_property
     def joints(self) -> Tensor:
         """(B, 1, S, S) in [0, 1]: where lips or lids meet that were apart, with a soft edge."""
-        weight = torch.cat([self.shutting, torch.zeros_like(self.shutting[:, :1])], 1)[:, self.joint]
+        shut = shutting(self._points, self._displacement)
+        weight = torch.cat([shut, torch.zeros_like(shut[:, :1])], 1)[:, self._joint]
         weight = torch.cat([weight.new_zeros(self.batch, self.skin_start), weight], 1).flatten()
         out = weight.new_zeros(self.batch * self.size_px**2)
         pixel, triangle = self._owners
@@ -196,6 +200,7 @@ class Raster:
         size = self.size_px
         low = (self.corners[..., 1].amin(1) - 0.5).ceil().clamp(0, size).int()
         high = ((self.corners[..., 1].amax(1) - 0.5).floor().clamp(-1, size - 1).int() + 1).maximum(low)
+        high = torch.where(self._is_seen, high, low)
         triangle, offset = _counted(high - low)
         y = low.index_select(0, triangle) + offset
         w1x, w1y, w10, w2x, w2y, w20 = self.planes.t().contiguous().index_select(1, triangle).unbind(0)
@@ -207,8 +212,8 @@ class Raster:
         crossing = -rest / slope
         left = torch.where(slope > 0, crossing, float("-inf")).amax(0)
         right = torch.where(slope < 0, crossing, float("inf")).amin(0)
-        # A flat triangle's planes are NaN, and a row beside its triangle has a level coordinate below 0.
-        is_empty = slope.isnan().any(0) | ((slope == 0) & (rest < 0)).any(0)
+        # A row beside its triangle has a level coordinate below 0.
+        is_empty = ((slope == 0) & (rest < 0)).any(0)
         left = (left - 0.5).ceil().clamp(0, size).masked_fill(is_empty, 0).int()
         right = ((right - 0.5).floor() + 1).clamp(0, size).masked_fill(is_empty, 0).int()
         return (triangle, y), left, right
@@ -252,24 +257,32 @@ def _counted(count: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _barycentric_planes(corners: Tensor) -> Tensor:
-    """(T, 6): the second and third barycentric coordinates of triangles (T, 3, 2) as gx * x + gy * y + g0."""
+    """(T, 6): the second and third barycentric coordinates of triangles (T, 3, 2) as gx * x + gy * y + g0; all
+    zero for one without area."""
     a, b, c = corners.unbind(1)
     area = _areas(corners)
-    # A triangle without area covers nothing: NaN compares false.
-    inverse = torch.where(area.abs() > 1e-6, 1 / area, torch.full_like(area, float("nan")))[:, None]
+    has_area = area.abs() > _NO_AREA
+    inverse = (has_area / torch.where(has_area, area, 1))[:, None]
     second = torch.stack([c[:, 1] - a[:, 1], a[:, 0] - c[:, 0]], 1) * inverse
     third = torch.stack([a[:, 1] - b[:, 1], b[:, 0] - a[:, 0]], 1) * inverse
     offsets = [-(gradient * a).sum(1, keepdim=True) for gradient in (second, third)]
     return torch.cat([second, offsets[0], third, offsets[1]], 1)
 
 
-def _with_soft_edges(flow: Tensor, inside: Tensor) -> Tensor:
-    """The flow with its jump at the edge of openings (B, 1, S, S) drawn out over three pixels, where that is small:
-    what slides under a lip or a lid would else end in steps. Half way across a wide jump lies something else."""
-    share = box_mean(inside, 1)
-    mean = box_mean(flow, 1)
-    softness = (2 - (mean - flow).abs().amax(1, keepdim=True)).clamp(0, 1) * ((share > 0) & (share < 1))
-    return flow + softness * (mean - flow)
+def _soften_edges(flow: Tensor, inside: Tensor) -> None:
+    """Draws the flow's jump at the edge of openings (B, 1, S, S) out over three pixels, where that is small: what
+    slides under a lip or a lid would else end in steps. Half way across a wide jump lies something else."""
+    if not inside.any():
+        return
+    near = (..., *(_grown(inside.amax(axes).nonzero(), 2) for axes in ((0, 1, 3), (0, 1, 2))))
+    share, mean = box_mean(inside[near], 1), box_mean(flow[near], 1)
+    softness = (2 - (mean - flow[near]).abs().amax(1, keepdim=True)).clamp(0, 1) * ((share > 0) & (share < 1))
+    flow[near] += softness * (mean - flow[near])
+
+
+def _grown(indices: Tensor, by: int) -> slice:
+    """From the first to the last of indices (n, 1), and so many more on either side."""
+    return slice(max(0, int(indices[0]) - by), int(indices[-1]) + by + 1)
 
 
 def _around(edge: Tensor) -> tuple[Tensor, Tensor]:
