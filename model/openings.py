@@ -74,18 +74,19 @@ def _touching(before: Tensor, gap: Tensor, width: Tensor) -> Tensor:
 def shutting(points: Tensor, displacement: Tensor) -> Tensor:
     """(B, 3) in [0, 1]: how far each opening, in the order of OPENINGS, is about to be shut by the move: 1 where lips
     or lids that were apart meet, exactly 0 where nothing moves."""
-    per_opening = []
-    for upper, lower in OPENINGS:
-        width = (points[:, upper[-1]] - points[:, upper[0]]).norm(dim=-1).clamp(min=1e-6)
-        apart = points[:, lower] - points[:, upper]
-        before = apart.norm(dim=-1, keepdim=True)
-        parted = displacement[:, lower] - displacement[:, upper]
-        closed_by = -(parted * apart).sum(-1) / (before[..., 0] + 1e-3)
-        widest = before[..., 0].argmax(1, keepdim=True)
-        gap, closed = before[..., 0].gather(1, widest)[:, 0], closed_by.gather(1, widest)[:, 0]
-        nearly = (2 - (gap - closed) / (SLIT * width)).clamp(0, 1)
-        per_opening.append(nearly * (3 * closed / (gap + 1e-3)).clamp(0, 1))
-    return torch.stack(per_opening, 1)
+    upper, lower = ([index for opening in OPENINGS for index in opening[side]] for side in (0, 1))
+    apart, parted = (p[:, lower] - p[:, upper] for p in (points, displacement))
+    gap = apart.norm(dim=-1)
+    closed_by = -(parted * apart).sum(-1) / (gap + 1e-3)
+    sizes = [len(opening[0]) for opening in OPENINGS]
+    out = []
+    for opening, before, closed in zip(OPENINGS, gap.split(sizes, 1), closed_by.split(sizes, 1), strict=True):
+        width = (points[:, opening[0][-1]] - points[:, opening[0][0]]).norm(dim=-1, keepdim=True).clamp(min=1e-6)
+        widest, place = before.max(1, keepdim=True)
+        lost = closed.gather(1, place)
+        nearly = (2 - (widest - lost) / (SLIT * width)).clamp(0, 1)
+        out.append(nearly * (3 * lost / (widest + 1e-3)).clamp(0, 1))
+    return torch.cat(out, 1)
 
 
 def kept_shut(

@@ -165,6 +165,8 @@ class Raster:
     def joints(self) -> Tensor:
         """(B, 1, S, S) in [0, 1]: where lips or lids meet that were apart, with a soft edge."""
         shut = shutting(self._points, self._displacement)
+        if not shut.any():
+            return shut.new_zeros(self.batch, 1, self.size_px, self.size_px)
         weight = torch.cat([shut, torch.zeros_like(shut[:, :1])], 1)[:, self._joint]
         weight = torch.cat([weight.new_zeros(self.batch, self.skin_start), weight], 1).flatten()
         out = weight.new_zeros(self.batch * self.size_px**2)
