@@ -171,9 +171,7 @@ class Generator(nn.Module):
         needed = self.geometry.reveal(landmarks, displacement).to(image.dtype)
         return self._bounded(correction, image, delta_au, drawn, needed)
 
-    def _bounded(
-        self, raw: Correction, image: Tensor, delta_au: Tensor, drawn: Raster, needed: Tensor
-    ) -> Edit:
+    def _bounded(self, raw: Correction, image: Tensor, delta_au: Tensor, drawn: Raster, needed: Tensor) -> Edit:
         """The network's raw answers, kept to where and how far each may act.
 
         `needed` (B, 2): how much of each hole is new; teeth and eyes that are in the plate are not painted over.

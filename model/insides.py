@@ -12,8 +12,8 @@ from .mesh import LEFT_EYE, LEFT_IRIS, MOUTH, OPENINGS, RIGHT_EYE, RIGHT_IRIS, S
 from .openings import SHUT, SLIT
 
 _RIMS = ((0.02, 0.02, 0.02), (0.02, 0.04, 0.04))
-"""Relative to the width of each opening: how far into the upper and into the lower one of its lips or lids, as the mesh
-has them, teeth and eyeball may show."""
+"""Relative to the width of each opening: how far into the upper and into the lower one of its lips or lids, as the
+mesh has them, teeth and eyeball may show."""
 
 _EDGES = tuple([index for opening in OPENINGS for index in opening[side][1:-1]] for side in (0, 1))
 """The upper and the lower edges of all openings, without their corners."""
@@ -89,7 +89,9 @@ def rims(points: Tensor, displacement: Tensor) -> Tensor:
     nearly = (2 - gap / (SLIT * width)).clamp(0, 1)
     rim = width * closing * nearly * apart / (before + 1e-3)
     out = torch.zeros_like(points)
-    above, below = torch.tensor(_RIMS, dtype=points.dtype, device=points.device).repeat_interleave(sizes, 1)[..., None]
+    above, below = torch.tensor(_RIMS, dtype=points.dtype, device=points.device).repeat_interleave(sizes, 1)[
+        ..., None
+    ]
     out[:, upper] = -above * rim
     out[:, lower] = below * rim
     return out

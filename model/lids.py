@@ -1,7 +1,8 @@
 """The edge of an upper lid with its lashes: it goes with the lid as it is, while the skin above it stretches.
 
-Between the edge and the fold above it lie lashes. Stretched together with the lid's skin they would be drawn all over
-a lid that shuts; so a band of skin along the edge is placed and not stretched, and the rest does the stretching.
+Between the edge and the fold above it lie lashes. Stretched together with the lid's skin they would be drawn all
+over a lid that shuts; so a band of skin along the edge is placed and not stretched, and the rest does the
+stretching.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class LashBands:
     displacement: Tensor
     """(B, n, 2) where they go."""
     rims: Tensor
-    """(B, 478, 2) how much further out than its own a lid's edge takes the pixels of the stretched skin, so that it
-    meets the band where that ends. Exactly nothing where nothing moves."""
+    """(B, 478, 2) how much further out than its own a lid's edge takes the pixels of the stretched skin, so that
+    it meets the band where that ends. Exactly nothing where nothing moves."""
 
 
 def lash_bands(points: Tensor, displacement: Tensor) -> LashBands:

@@ -17,8 +17,8 @@ SLIT, _OVERLAP = 0.08, 0.02
 """Relative to an opening's width: a gap that closes below the first is shut, with the second as overlap."""
 
 _LEFT, _NARROW = (0.35, 0.55), (0.1, 0.16)
-"""Of the gap between lips: what the move leaves of it, and that over the mouth's width. Below the first of each they
-are meant to touch, from the second on they are not."""
+"""Of the gap between lips: what the move leaves of it, and that over the mouth's width. Below the first of each
+they are meant to touch, from the second on they are not."""
 
 _GIVE_WAY = (0.12, 0.08, 0.08)
 """Canonical units, by opening: how far around it skin follows its edge."""
@@ -72,8 +72,8 @@ def _touching(before: Tensor, gap: Tensor, width: Tensor) -> Tensor:
 
 
 def shutting(points: Tensor, displacement: Tensor) -> Tensor:
-    """(B, 3) in [0, 1]: how far each opening, in the order of OPENINGS, is about to be shut by the move: 1 where lips
-    or lids that were apart meet, exactly 0 where nothing moves."""
+    """(B, 3) in [0, 1]: how far each opening, in the order of OPENINGS, is about to be shut by the move: 1 where
+    lips or lids that were apart meet, exactly 0 where nothing moves."""
     upper, lower = ([index for opening in OPENINGS for index in opening[side]] for side in (0, 1))
     apart, parted = (p[:, lower] - p[:, upper] for p in (points, displacement))
     gap = apart.norm(dim=-1)

@@ -1,7 +1,7 @@
 """The face's visible outline: what the ring around the face hangs on, also where the mesh's own edge is hidden.
 
-On a head that turns, the mesh's edge goes behind the cheek. What lies beside the face in the picture must then move
-with the cheek, and not with what is behind it.
+On a head that turns, the mesh's edge goes behind the cheek. What lies beside the face in the picture must then
+move with the cheek, and not with what is behind it.
 """
 
 from __future__ import annotations

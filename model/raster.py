@@ -52,7 +52,8 @@ class Layers:
     lift: Tensor
     """(T,) how much nearer than it is each skin triangle counts, in widths of the mouth."""
     joint: Tensor
-    """(T,) int64, for each skin triangle: the one of OPENINGS whose edge it lies at, or their number if at none."""
+    """(T,) int64, for each skin triangle: the one of OPENINGS whose edge it lies at, or their number if at
+    none."""
     chains: OutlineChains
 
     @classmethod
@@ -97,13 +98,20 @@ class Raster:
         line, line_content = mouth_middle(points, displacement)
         lashes = lash_bands(points, displacement)
         surroundings = [edge + edge_motion, ring, lining + edge_motion]
-        positions = [target, lashes.points + lashes.displacement, *surroundings, target[:, strips], line]
+        placed = [target, lashes.points + lashes.displacement, *surroundings, target[:, strips], line]
         content = [opening_content(points, displacement), line_content]
         rim = rims(points, displacement)
         band = lashes.displacement.clone()
         band[:, : LASH_POINTS // 2] -= rim[:, LASH_EDGES[: LASH_POINTS // 2]]
-        moved = [displacement - rim - lashes.rims, band, edge_motion, torch.zeros_like(ring), edge_motion, *content]
-        positions, flows = torch.cat(positions, 1), -torch.cat(moved, 1)
+        moved = [
+            displacement - rim - lashes.rims,
+            band,
+            edge_motion,
+            torch.zeros_like(ring),
+            edge_motion,
+            *content,
+        ]
+        positions, flows = torch.cat(placed, 1), -torch.cat(moved, 1)
         self.corners = positions[:, triangles].flatten(0, 1)  # (B*T, 3, 2)
         self.values = flows[:, triangles].flatten(0, 1)
         self.planes = _barycentric_planes(self.corners)
@@ -121,8 +129,8 @@ class Raster:
         return is_seen.flatten()
 
     def _farthest_first(self, layers: Layers, landmarks: Tensor) -> Tensor:
-        """(B, T) int32: the triangles of each face, such that later ones cover earlier ones. Below the skin that is
-        their own order."""
+        """(B, T) int32: the triangles of each face, such that later ones cover earlier ones. Below the skin that
+        is their own order."""
         depth = landmarks[..., 2].detach()
         depth = torch.cat([depth, depth[:, LASH_EDGES]], 1)
         width = (landmarks[:, MOUTH[0][-1]] - landmarks[:, MOUTH[0][0]]).detach().norm(dim=-1, keepdim=True)
@@ -235,8 +243,8 @@ def ring_triangles() -> Tensor:
 
 
 def strip_triangles() -> Tensor:
-    """(T, 3) between the chains of each opening, over the vertices appended after mesh and surroundings; the mouth's
-    have a line between them (`mouth_middle`), which comes last."""
+    """(T, 3) between the chains of each opening, over the vertices appended after mesh and surroundings; the
+    mouth's have a line between them (`mouth_middle`), which comes last."""
     start = LANDMARKS + LASH_POINTS + 3 * len(FACE_OVAL)
     middle, out = start + sum(len(chain) for opening in OPENINGS for chain in opening), []
     for number, (upper, lower) in enumerate(OPENINGS):
@@ -276,10 +284,11 @@ def _soften_edges(flow: Tensor, inside: Tensor) -> None:
     slides under a lip or a lid would else end in steps. Half way across a wide jump lies something else."""
     if not inside.any():
         return
-    near = (..., *(_grown(inside.amax(axes).nonzero(), 2) for axes in ((0, 1, 3), (0, 1, 2))))
-    share, mean = box_mean(inside[near], 1), box_mean(flow[near], 1)
-    softness = (2 - (mean - flow[near]).abs().amax(1, keepdim=True)).clamp(0, 1) * ((share > 0) & (share < 1))
-    flow[near] += softness * (mean - flow[near])
+    rows, columns = (_grown(inside.amax(axes).nonzero(), 2) for axes in ((0, 1, 3), (0, 1, 2)))
+    near = flow[..., rows, columns]
+    share, mean = box_mean(inside[..., rows, columns], 1), box_mean(near, 1)
+    softness = (2 - (mean - near).abs().amax(1, keepdim=True)).clamp(0, 1) * ((share > 0) & (share < 1))
+    near += softness * (mean - near)
 
 
 def _grown(indices: Tensor, by: int) -> slice:

@@ -1,7 +1,8 @@
-"""Where motion is torn, as at lips and lids that shut: each side looked up by itself, and the edge between them fine.
+"""Where motion is torn, as at lips and lids that shut: each side looked up by itself, and the edge between them
+fine.
 
-Half way between the motion of an upper lid and that of a lower one lies what the eye showed; a pixel at the edge must
-show some of the one and some of the other instead, as much as each covers of it.
+Half way between the motion of an upper lid and that of a lower one lies what the eye showed; a pixel at the edge
+must show some of the one and some of the other instead, as much as each covers of it.
 """
 
 from __future__ import annotations
@@ -35,41 +36,39 @@ class Torn:
 
 def torn_cells(flow: _Field) -> NDArray[np.bool_] | None:
     """(S - 1, S - 1) where the motion (S, S, 2) jumps among four neighbours; None if it is torn nowhere."""
-    across, along = (np.abs(flow[1:] - flow[:-1]).max(2), np.abs(flow[:, 1:] - flow[:, :-1]).max(2))
-    steps = np.maximum(np.maximum(across[:, 1:], across[:, :-1]), np.maximum(along[1:], along[:-1]))
-    cells: NDArray[np.bool_] = steps > JUMP_PX
-    return cells if cells.any() else None
+    down, along = cv2.absdiff(flow[1:], flow[:-1]), cv2.absdiff(flow[:, 1:], flow[:, :-1])
+    if max(float(down.max()), float(along.max())) <= JUMP_PX:
+        return None
+    is_down, is_along = (down > JUMP_PX).any(2), (along > JUMP_PX).any(2)
+    cells: NDArray[np.bool_] = is_down[:, 1:] | is_down[:, :-1] | is_along[1:] | is_along[:-1]
+    return cells
 
 
-def torn_pixels(
-    flow: _Field, cells: NDArray[np.bool_], part: Box, crop_from_part: NDArray[np.float64]
-) -> Torn:
-    """Of a part of a plane, whose pixels `crop_from_part` (2, 3) takes to the crop, both counted from the centre of
-    their first pixel.
+def torn_pixels(flow: _Field, cells: NDArray[np.bool_], part: Box, crop_from_part: NDArray[np.float64]) -> Torn:
+    """Of a part of a plane, whose pixels `crop_from_part` (2, 3) takes to the crop, both counted from the centre
+    of their first pixel.
 
-    The edge runs where the motion's mean over three pixels is half way between its sides, and is as soft as one pixel
-    of the plane.
+    The edge runs where the motion's mean over three pixels is half way between its sides, and is as soft as one
+    pixel of the plane.
     """
-    where, at = _pixels_in(cells, crop_from_part, (part.width, part.height))
-    column, row = (
-        np.clip(np.floor(coordinate).astype(np.intp), 0, last - 1)
-        for coordinate, last in zip(at.T, cells.shape[::-1], strict=True)
-    )
-    corners = _corners(flow, column, row)
+    where, at, cell = _pixels_in(cells, crop_from_part, (part.width, part.height))
+    corners = _corners(flow, cell)
     one, other = _farthest_apart(corners)
     apart = other - one
-    length2 = np.maximum((apart**2).sum(1), 1e-6)
-    is_one = ((corners - one[:, None]) * apart[:, None]).sum(2) < 0.5 * length2[:, None]
-    near_x, near_y = np.clip(at[:, 0] - column, 0, 1), np.clip(at[:, 1] - row, 0, 1)
+    length2 = (apart**2).sum(1)
+    near_x, near_y = (at - cell).T
     weights = np.stack([a * b for a in (1 - near_y, near_y) for b in (1 - near_x, near_x)], 1)
-    sides = [(corners * w[..., None]).sum(1) / w.sum(1)[:, None] for w in ((weights + 1e-3) * is_one, (weights + 1e-3) * ~is_one)]
-    mean = (_corners(cv2.blur(flow, (3, 3)), column, row) * weights[..., None]).sum(1)
+    is_one = ((corners - one[:, None]) * apart[:, None]).sum(2) < 0.5 * length2[:, None]
+    mean = (_corners(cv2.blur(flow, (3, 3)), cell) * weights[..., None]).sum(1)
     share = 1 - ((mean - one) * apart).sum(1) / length2
     step = float(np.sqrt(abs(np.linalg.det(crop_from_part[:, :2]))))  # crop pixels a pixel
-    share = np.clip((share - 0.5) * (3 * max(1.0, 1 / step)) + 0.5, 0, 1)
+    share = np.clip((share - 0.5) * (3 / step) + 0.5, 0, 1)
     part_from_crop = np.linalg.inv(crop_from_part[:, :2])
-    pixels = np.stack(np.divmod(where, part.width)[::-1], 1) + (part.left, part.top)
-    one, other = ((pixels + side @ part_from_crop.T).astype(np.float32) for side in sides)
+    pixels = np.stack(np.divmod(where, part.width)[::-1], 1) + np.array([part.left, part.top])
+    one, other = (
+        (pixels + _mean(corners, (weights + 1e-3) * side) @ part_from_crop.T).astype(np.float32)
+        for side in (is_one, ~is_one)
+    )
     return Torn(where, (one, other), share.astype(np.float32))
 
 
@@ -78,7 +77,9 @@ def mixed(plane: NDArray[Any], torn: Torn, interpolation: int) -> NDArray[Any]:
     if not len(torn.where):
         return np.empty(0, plane.dtype)
     one, other = (
-        cv2.remap(plane, side[:, None], None, interpolation, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(np.float32)
+        cv2.remap(plane, side[:, None], None, interpolation, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(
+            np.float32
+        )
         for side in torn.sides
     )
     return np.asarray(np.rint(other + torn.share * (one - other)).astype(plane.dtype))
@@ -86,21 +87,27 @@ def mixed(plane: NDArray[Any], torn: Torn, interpolation: int) -> NDArray[Any]:
 
 def _pixels_in(
     cells: NDArray[np.bool_], crop_from_part: NDArray[np.float64], size: tuple[int, int]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """((n,), (n, 2)) the part's pixels that fall into the cells, and where in the crop they lie."""
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
+    """((n,), (n, 2), (n, 2)) the part's pixels that fall into the cells, where in the crop they lie, and in which
+    cell (x, y)."""
     matrix = crop_from_part.copy()
     matrix[:, 2] -= 0.5  # a cell's middle is half a pixel from the centre of its first
-    is_torn = cv2.warpAffine(
-        cells.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    )
-    where = np.flatnonzero(is_torn)
-    row, column = np.divmod(where, size[0])
-    return where, np.stack([column, row], 1) @ crop_from_part[:, :2].T + crop_from_part[:, 2]
+    drawn = cells.astype(np.uint8)
+    where = np.flatnonzero(cv2.warpAffine(drawn, matrix, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP))
+    at = np.stack(np.divmod(where, size[0])[::-1], 1) @ crop_from_part[:, :2].T + crop_from_part[:, 2]
+    cell = np.clip(np.floor(at).astype(np.intp), 0, cells.shape[0] - 1)
+    is_torn = cells[cell[:, 1], cell[:, 0]]  # cv2 rounds otherwise at a cell's edge
+    return where[is_torn], at[is_torn], cell[is_torn]
 
 
-def _corners(field: _Field, column: NDArray[np.intp], row: NDArray[np.intp]) -> _Field:
+def _corners(field: _Field, cell: NDArray[np.intp]) -> _Field:
     """(n, 4, 2) of a field (S, S, 2) at the four pixels around each cell."""
-    return np.stack([field[row + i, column + j] for i in (0, 1) for j in (0, 1)], 1)
+    return np.stack([field[cell[:, 1] + i, cell[:, 0] + j] for i in (0, 1) for j in (0, 1)], 1)
+
+
+def _mean(corners: _Field, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = (corners * weights[..., None]).sum(1) / weights.sum(1)[:, None]
+    return mean
 
 
 def _farthest_apart(corners: _Field) -> tuple[_Field, _Field]:
