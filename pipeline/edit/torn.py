@@ -36,12 +36,13 @@ class Torn:
 
 def torn_cells(flow: _Field) -> NDArray[np.bool_] | None:
     """(S - 1, S - 1) where the motion (S, S, 2) jumps among four neighbours; None if it is torn nowhere."""
-    down, along = cv2.absdiff(flow[1:], flow[:-1]), cv2.absdiff(flow[:, 1:], flow[:, :-1])
+    fields = cv2.split(flow)  # cv2 is much faster on single fields than numpy along a last axis of two
+    down = cv2.max(*(cv2.absdiff(field[1:], field[:-1]) for field in fields))
+    along = cv2.max(*(cv2.absdiff(field[:, 1:], field[:, :-1]) for field in fields))
     if max(float(down.max()), float(along.max())) <= JUMP_PX:
         return None
-    is_down, is_along = (down > JUMP_PX).any(2), (along > JUMP_PX).any(2)
-    cells: NDArray[np.bool_] = is_down[:, 1:] | is_down[:, :-1] | is_along[1:] | is_along[:-1]
-    return cells
+    steps = cv2.max(cv2.max(down[:, 1:], down[:, :-1]), cv2.max(along[1:], along[:-1]))
+    return np.asarray(steps > JUMP_PX)
 
 
 def torn_pixels(flow: _Field, cells: NDArray[np.bool_], part: Box, crop_from_part: NDArray[np.float64]) -> Torn:
@@ -59,7 +60,7 @@ def torn_pixels(flow: _Field, cells: NDArray[np.bool_], part: Box, crop_from_par
     near_x, near_y = (at - cell).T
     weights = np.stack([a * b for a in (1 - near_y, near_y) for b in (1 - near_x, near_x)], 1)
     is_one = ((corners - one[:, None]) * apart[:, None]).sum(2) < 0.5 * length2[:, None]
-    mean = (_corners(cv2.blur(flow, (3, 3)), cell) * weights[..., None]).sum(1)
+    mean = (_corners_of_mean(flow, cell) * weights[..., None]).sum(1)
     share = 1 - ((mean - one) * apart).sum(1) / length2
     step = float(np.sqrt(abs(np.linalg.det(crop_from_part[:, :2]))))  # crop pixels a pixel
     share = np.clip((share - 0.5) * (3 / step) + 0.5, 0, 1)
@@ -103,6 +104,15 @@ def _pixels_in(
 def _corners(field: _Field, cell: NDArray[np.intp]) -> _Field:
     """(n, 4, 2) of a field (S, S, 2) at the four pixels around each cell."""
     return np.stack([field[cell[:, 1] + i, cell[:, 0] + j] for i in (0, 1) for j in (0, 1)], 1)
+
+
+def _corners_of_mean(field: _Field, cell: NDArray[np.intp]) -> _Field:
+    """Likewise of the field's mean over three pixels."""
+    if not len(cell):
+        return np.empty((0, 4, 2), np.float32)
+    low, high = np.maximum(cell.min(0) - 1, 0), cell.max(0) + 3
+    near = cv2.blur(np.ascontiguousarray(field[low[1] : high[1], low[0] : high[0]]), (3, 3))
+    return _corners(near, cell - low)
 
 
 def _mean(corners: _Field, weights: NDArray[np.float64]) -> NDArray[np.float64]:
