@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .mesh import LEFT_EYE, LEFT_IRIS, MOUTH, OPENINGS, RIGHT_EYE, RIGHT_IRIS, STABLE
 from .openings import SHUT, SLIT
 
-_RIMS = ((0.02, 0.02, 0.02), (0.02, 0.04, 0.04))
+_RIMS = ((0.03, 0.02, 0.02), (0.025, 0.04, 0.04))
 """Relative to the width of each opening: how far into the upper and into the lower one of its lips or lids, as the
 mesh has them, teeth and eyeball may show."""
 

@@ -235,6 +235,17 @@ def test_a_thin_hole_opens_the_mask_only_in_part(image: Tensor, monkeypatch: pyt
     assert mask.max().item() == pytest.approx(2 / 7, abs=1e-3)  # one row of a window of seven, twice
 
 
+def test_nothing_is_corrected_where_lips_or_lids_shut(image: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = with_random_heads(motion())
+    moved = generator(image, DELTA, LANDMARKS)
+    flow = FakeGeometry().flow(LANDMARKS, FakeGeometry().displacement(DELTA, LANDMARKS), S)
+    assert (moved.flow - flow).abs().max() > 0
+    monkeypatch.setattr(FakeGeometry, "joint", 1.0)
+    shut = generator(image, DELTA, LANDMARKS)
+    assert torch.equal(shut.flow, flow)
+    assert shut.shade.count_nonzero() == 0
+
+
 def test_displacement_overrides_the_geometry(image: Tensor) -> None:
     given = torch.zeros(2, 478, 2)
     given[..., 1] = 2
