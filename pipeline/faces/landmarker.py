@@ -215,6 +215,32 @@ class Landmarker:
             return seen
         return self._seen_at(view, seen.place) or (seen if is_known and not seen.place.is_another(place) else None)
 
+    def upright(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> Place:
+        """The place of a face that the detector found, with the turn it really has.
+
+        Beyond 90 degrees or so the detector takes chin for brow, and the landmarker follows it: both are sure of
+        themselves. Looked at both ways the detector is surer of the right one (measured: by 0.1 and more).
+
+        Args:
+            view: gives a window's picture (256, 256, 3) uint8 RGB.
+        """
+        over = self._detected(view, place.turned(np.pi))
+        if over is None:
+            return place
+        as_found = self._detected(view, place)
+        return place if as_found is not None and as_found[0] >= over[0] else over[1]
+
+    def _detected(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> tuple[float, Place] | None:
+        """How sure the detector is of a face at about a place, once its turn is right, and where it is."""
+        score = 0.0
+        for _ in range(2):  # as it lies, and as that said
+            around = Window.around(place.center, SEARCH_MARGIN * place.size_px, place.roll_radians)
+            faces = self.detect(view(around))
+            if not faces:
+                return None
+            score, place = faces[0].score, around.place_in_display(faces[0])
+        return score, place
+
     def _seen_at(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> SeenFace | None:
         window = self.window(place)
         return self.see(view(window), window)
