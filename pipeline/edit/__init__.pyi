@@ -1,5 +1,7 @@
 from .blend import blended as blended
 from .blend import edited_box as edited_box
+from .causes import MEANINGS as MEANINGS
+from .causes import Fade as Fade
 from .options import REGIONS as REGIONS
 from .options import PlanOptions as PlanOptions
 from .plan import EDIT_FLOOR as EDIT_FLOOR
@@ -13,4 +15,4 @@ from .records import FrameRequest as FrameRequest
 from .records import RenderedFrame as RenderedFrame
 from .render import Renderer as Renderer
 from .schedule import EditSchedule as EditSchedule
-from .trajectory import envelope as envelope
+from .trajectory import facing as facing

@@ -39,6 +39,11 @@ class Place:
     roll_radians: float
     """In-plane turn; positive is clockwise in the picture."""
 
+    @property
+    def is_upside_down(self) -> bool:
+        """Whether it is turned by more than 90 degrees."""
+        return bool(np.cos(self.roll_radians) < 0)
+
     def is_another(self, other: Place) -> bool:
         """Whether a face is so much larger, smaller or otherwise turned that it can hardly be the one expected."""
         grown = abs(float(np.log(self.size_px / other.size_px)))

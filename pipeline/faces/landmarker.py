@@ -39,6 +39,9 @@ WINDOW_PX = 256
 SEARCH_MARGIN = 2.2
 """Side of the window in which a lost face is looked for, relative to the detector's box."""
 
+CLEAR_SCORE = 0.8
+"""The detector's for a face seen upright from nearby: 95 % of 87 faces have more than 0.83, what was none 0.77."""
+
 CALLS_AT_ONCE = 2
 """Landmark calls that may be under way."""
 
@@ -215,20 +218,21 @@ class Landmarker:
             return seen
         return self._seen_at(view, seen.place) or (seen if is_known and not seen.place.is_another(place) else None)
 
-    def upright(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> Place:
-        """The place of a face that the detector found, with the turn it really has.
+    def upright(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> Place | None:
+        """The place of a face that the detector found, with the turn it really has; None where it hardly is one.
 
         Beyond 90 degrees or so the detector takes chin for brow, and the landmarker follows it: both are sure of
-        themselves. Looked at both ways the detector is surer of the right one (measured: by 0.1 and more).
+        themselves. Looked at both ways the detector is surer of the right one (measured: by 0.1 and more). A face
+        that is upside down is rare, so there it has to be a clear one.
 
         Args:
             view: gives a window's picture (256, 256, 3) uint8 RGB.
         """
-        over = self._detected(view, place.turned(np.pi))
-        if over is None:
-            return place
-        as_found = self._detected(view, place)
-        return place if as_found is not None and as_found[0] >= over[0] else over[1]
+        as_found, over = self._detected(view, place), self._detected(view, place.turned(np.pi))
+        score = as_found[0] if as_found else 0.0
+        if over is not None and over[0] > score:
+            score, place = over
+        return None if place.is_upside_down and score < CLEAR_SCORE else place
 
     def _detected(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> tuple[float, Place] | None:
         """How sure the detector is of a face at about a place, once its turn is right, and where it is."""

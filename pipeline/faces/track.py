@@ -168,8 +168,8 @@ class FaceTracker:
         """Starts or resumes the track of the face at a place, if there is one that is not tracked."""
         if any(_covers(t.last, place.center) for t in shot.tracks if t.missing_since_seconds is None):
             return
-        place = self._landmarker.upright(self._view(frame), place)
-        seen = self._look(frame, place, is_known=False)
+        upright = self._upright(frame, place)
+        seen = self._look(frame, upright, is_known=False) if upright is not None else None
         if seen is None or _is_known(seen, shot.tracks):
             return
         seen = self._look(frame, seen.place, is_known=False)
@@ -189,6 +189,10 @@ class FaceTracker:
     def _look(self, frame: Frame, place: Place, *, is_known: bool = True) -> SeenFace | None:
         """The face at about a place."""
         return self._landmarker.look(self._view(frame), place, is_known=is_known)
+
+    def _upright(self, frame: Frame, place: Place) -> Place | None:
+        """The place of a face that was found, with the turn it really has."""
+        return self._landmarker.upright(self._view(frame), place)
 
     def _view(self, frame: Frame) -> Callable[[Window], NDArray[np.uint8]]:
         """What is seen of a frame through a window."""

@@ -47,16 +47,23 @@ class ScriptedTracker(FaceTracker):
         super().__init__(info, TrackOptions(min_face_px=32))
         self.place_face, self.script = place_face, script
         self.detections: list[int] = []
+        self.upside_down: list[int] = []
         self.detector_error_px = 0.0
         """How far right and down of a face the detector puts its box."""
 
     def _there(self, frame: Frame) -> list[SeenFace]:
         return [seen_at(self.place_face, *place) for place in self.script[frame.index]]
 
-    def _places(self, frame: Frame) -> list[Place]:
+    def _places(self, frame: Frame, *, upside_down: bool = False) -> list[Place]:
+        if upside_down:
+            self.upside_down.append(frame.index)
+            return []
         self.detections.append(frame.index)
         error = self.detector_error_px
         return [Place(seen.center + error, seen.size_px, 0.0) for seen in self._there(frame)]
+
+    def _upright(self, frame: Frame, place: Place) -> Place:  # noqa: ARG002
+        return place
 
     def _look(self, frame: Frame, place: Place, *, is_known: bool = True) -> SeenFace | None:  # noqa: ARG002
         near = [seen for seen in self._there(frame) if np.abs(seen.center - place.center).max() < place.size_px]
