@@ -32,8 +32,8 @@ STEADY_FADE = (1.0, 2.0)
 
 _GROWTH, _MOTION = 0.08, 0.3
 """Second differences of a face's size (log) and place (per distance of the eyes) from frame to frame that are
-still a face's own: 0.075 and 0.22 at most in fast and blurred shots, 0.02 and 0.05 in others. Where the mesh slips off
-a face they are 0.12 to 0.5 and 0.45 to 0.9."""
+still a face's own: 0.075 and 0.22 at most in fast and blurred shots, 0.02 and 0.05 in others. Where the mesh slips
+off, they are 0.12 to 0.5 and 0.45 to 0.9."""
 
 _STEADY_SECONDS = 0.3
 
