@@ -20,6 +20,8 @@ FADE_SECONDS = 0.25
 """From full effect to none, and back: an edit never comes or goes faster."""
 
 FULL_EFFECT = 0.99
+SEEN_BELOW = 0.9
+"""A range in which more than this is let through all the time is nothing to tell."""
 
 BORDER_FADE = (0.2, 0.4)
 """Share of the landmarks beyond the picture (full effect up to, none beyond). A forehead and brows that are cut
@@ -56,15 +58,16 @@ def allowances(track: FaceTrack, shot: Shot) -> dict[Cause, Series]:
 
 
 def fades_of(track: FaceTrack, allowed: Mapping[Cause, Series], asked: NDArray[np.bool_]) -> tuple[Fade, ...]:
-    """The ranges in which something is asked and held back, each with what holds it back most."""
+    """The ranges in which something is asked and visibly held back, each with what holds it back most."""
     causes = list(allowed)
     table = np.stack([allowed[cause] for cause in causes])
-    least = np.where(asked & (table.min(axis=0) < FULL_EFFECT), table.argmin(axis=0), -1)
+    left = table.min(axis=0)
+    least = np.where(asked & (left < FULL_EFFECT), table.argmin(axis=0), -1)
     edges = [0, *(np.flatnonzero(np.diff(least)) + 1).tolist(), len(least)]
     return tuple(
         Fade(int(track.frames[start]), int(track.frames[stop - 1]), causes[least[start]])
         for start, stop in itertools.pairwise(edges)
-        if least[start] >= 0
+        if least[start] >= 0 and left[start:stop].min() < SEEN_BELOW
     )
 
 

@@ -255,9 +255,13 @@ def _is_known(seen: SeenFace, tracks: list[_Track]) -> bool:
 
 
 def _without_twins(tracks: list[_Track]) -> list[_Track]:
-    """Tracks that have converged on one face are one track: the older."""
+    """Tracks that have converged on one face are one track: the one whose mesh fits it best, else the older.
+
+    Of two people who cross, the one behind slides onto the one in front.
+    """
+    seen = [t for t in tracks if t.missing_since_seconds is None]
     kept: list[_Track] = []
-    for track in tracks:
-        if not _is_known(track.last, kept) or track.missing_since_seconds is not None:
+    for track in sorted(seen, key=lambda t: t.last.pose.residual):
+        if not _is_known(track.last, kept):
             kept.append(track)
-    return kept
+    return [t for t in tracks if t.missing_since_seconds is not None or t in kept]
