@@ -48,6 +48,12 @@ CLEAR_SCORE = 0.8
 CALLS_AT_ONCE = 2
 """Landmark calls that may be under way."""
 
+LEAST_LIGHT = 96.0
+"""Of 255: a darker picture is lifted to this, as the networks learned from brighter ones."""
+
+MOST_GAIN = 16.0
+_LIGHT_PERCENTILE = 98
+
 _RGB = PixelFormat("gbrp", "rgb", 8)
 
 Seen = tuple[NDArray[np.float64], NDArray[np.float32]]
@@ -263,7 +269,7 @@ class Landmarker:
     def see(self, rgb: NDArray[np.uint8], window: Window) -> SeenFace | None:
         """What one landmark call on that window's picture (256, 256, 3) finds, in display pixels."""
         with self._borrowed() as runner:
-            found = runner.look(rgb)
+            found = runner.look(_lifted(rgb))
         if found is None or not np.isfinite(found[0]).all():
             return None
         landmarks = window.to_display(found[0])
@@ -272,7 +278,7 @@ class Landmarker:
     def detect(self, tile: NDArray[np.uint8]) -> list[Detection]:
         """The detector's faces on a tile (h, w, 3) uint8 RGB, in its pixels."""
         with self._borrowed() as runner:
-            return runner.detect(tile)
+            return runner.detect(_lifted(tile))
 
     @contextlib.contextmanager
     def _borrowed(self) -> Iterator[Runner]:
@@ -303,6 +309,17 @@ def _loaded(tracker: Tracker, models: FaceModels) -> Runner:
     from .mediapipe_graphs import MediaPipe
 
     return MediaPipe.load(models)
+
+
+def _lifted(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A dark picture (h, w, 3) made brighter, a bright one as it is.
+
+    On a plate at 6 % of its light, action units are off by 0.03 on average instead of 0.08.
+    """
+    light = float(np.percentile(rgb[::8, ::8], _LIGHT_PERCENTILE))
+    if light >= LEAST_LIGHT:
+        return rgb
+    return cv2.convertScaleAbs(rgb, alpha=min(LEAST_LIGHT / max(light, 1), MOST_GAIN))
 
 
 def is_same(seen: SeenFace, last: SeenFace) -> bool:

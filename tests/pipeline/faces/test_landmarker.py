@@ -165,3 +165,14 @@ def test_a_mesh_that_cannot_be_right_is_looked_for_again(
     assert found is not None
     assert found.confidence == 1
     assert np.linalg.norm(found.center - right.center) < 0.03 * right.size_px
+
+
+def test_a_dark_plate_is_measured_as_a_bright_one(landmarker: Landmarker, view: View, place: Place) -> None:
+    def dark(window: Window) -> NDArray[np.uint8]:
+        return np.asarray(view(window) * 0.06, np.uint8)
+
+    bright, found = landmarker.look(view, place), landmarker.look(dark, place)
+    assert bright is not None
+    assert found is not None
+    assert np.linalg.norm(found.landmarks - bright.landmarks, axis=1).mean() < 0.005 * bright.size_px
+    assert np.abs(found.face(0).action_units - bright.face(0).action_units).mean() < 0.025
