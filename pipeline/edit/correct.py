@@ -19,7 +19,7 @@ from retarget.model import action_units
 
 from ..smoothing import Series
 from .plan import FacePlan, unbroken
-from .trajectory import MAX_INTENSITY, fade, limited
+from .trajectory import MAX_INTENSITY, fade, limited, turned
 
 SAMPLES_A_SECOND = 4.0
 
@@ -106,7 +106,9 @@ def corrected(plan: FacePlan, moments: NDArray[np.int64], miss: Series) -> FaceP
 
 def _facing(plan: FacePlan) -> Series:
     """(n,) in [0, 1]: how well the face is seen from the front."""
-    facing = fade(np.abs(plan.track.yaw_degrees), *TURN_FADE_DEGREES)
+    track = plan.track
+    yaw, _ = turned(track.yaw_degrees, track.pitch_degrees, track.alignments[:, 3])
+    facing = fade(np.abs(yaw), *TURN_FADE_DEGREES)
     return spread(facing[:, None], np.arange(len(facing)), plan)[:, 0]
 
 
