@@ -1,9 +1,9 @@
 """What a plan asks for, corrected by what its result was found to lack.
 
 The request is not the result: a smile of 0.6 comes out as one of 0.4. Where the result was measured, the request
-is raised in proportion to what it missed, within bounds. Each action unit is scaled by what changes slowly over time,
-so nothing comes in that was not asked for, and no jitter: a miss that is added instead raised the landmarks' second
-difference by 4 and 11 % on two unseen clips (this: 2 and 3 %), and came no nearer.
+is raised in proportion to what it missed, within bounds. Each action unit is scaled by what changes slowly over
+time, so nothing comes in that was not asked for, and no jitter: a miss that is added instead raised the landmarks'
+second difference by 4 and 11 % on two unseen clips (this: 2 and 3 %), and came no nearer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from scipy.ndimage import gaussian_filter1d
 from retarget.model import action_units
 
 from ..smoothing import Series
-from .plan import FacePlan, unbroken
+from .fading import unbroken
+from .plan import FacePlan
 from .trajectory import MAX_INTENSITY, fade, limited, turned
 
 SAMPLES_A_SECOND = 4.0

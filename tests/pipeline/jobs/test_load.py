@@ -27,7 +27,8 @@ def test_a_job_in_full(folder: Path, jobs_of: Any, one: Any) -> None:
         one(
             "output: out/x.mov\nstart: 12f\nend: 00:00:01:12\nmode: add\nstrength: 0.5\n"
             "gain: {AU12: 0.5, lip corner depressor: 0}\nregion: [mouth, AU06]\nsmooth: 0\ndriver-neutral: none\n"
-            "source_neutral: 3f\ngaze: true\ndriver_offset: -1\nafter: loop\nrelease: 250ms\nrefine: 2\nface: left-right:1\n"
+            "source_neutral: 3f\ngaze: true\ndriver_offset: -1\nafter: loop\nrelease: 250ms\nrefine: 2\n"
+            "face: left-right:1\n"
             "driver face: '2'\nmin-face: 40\ndevice: cpu\nbatch_size: 2\nframe_rate: 23.976\noverwrite: true\n"
             "encoder: prores\nprofile: hq\npix-fmt: yuv422p10le"
         ),
@@ -43,7 +44,8 @@ def test_a_job_in_full(folder: Path, jobs_of: Any, one: Any) -> None:
             trim_start=0.5, trim_end=1.5, mode="add", strength=0.5,
             gains={"AU12": 0.5, "lip corner depressor": 0.0}, regions=("mouth", "AU06"), smooth_seconds=0,
             driver_neutral="none", source_neutral=0.125, gaze=True, driver_offset_seconds=-1, after="loop",
-            release_seconds=0.25, refine=2, faces=FaceSelection("left-right", 1), driver_faces=FaceSelection(index=2),
+            release_seconds=0.25, refine=2,
+            faces=FaceSelection("left-right", 1), driver_faces=FaceSelection(index=2),
             min_face_px=40, device="cpu", batch=2, sequence_rate=Fraction(24000, 1001), overwrite=True,
             encode=EncodeOptions(codec="prores", profile="hq", pixel_format="yuv422p10le"),
         ),
