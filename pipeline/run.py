@@ -272,7 +272,7 @@ def _notes_on_source(session: Session, plans: Plans) -> list[str]:
 def _notes_on_reach(plans: Plans) -> list[str]:
     """Notes on what was asked for and is more than can be shown."""
     asked = max((float(plan.asked.max(initial=0)) for plan in plans.faces), default=0.0)
-    done = max((float(np.linalg.norm(plan.delta_au, axis=1).max()) for plan in plans.faces), default=0.0)
+    done = max((float(np.linalg.norm(plan.goal, axis=1).max()) for plan in plans.faces), default=0.0)
     notes = []
     if asked > NORM_KNEE:
         notes.append(f"the driver asks for more than can be shown: {asked:.1f} at the most, rendered {done:.1f}")

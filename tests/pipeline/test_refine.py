@@ -111,7 +111,7 @@ def asked(make_info: Any, make_face: Any) -> Callable[..., Plans]:
 def _plan(track: Any, jaw: float) -> FacePlan:
     own, delta = np.zeros((2, FRAMES, action_units.COUNT), np.float32)
     delta[:, JAW] = jaw
-    return FacePlan(track, 0, own, delta, np.ones(FRAMES), track.alignments)
+    return FacePlan(track, 0, own, delta, np.ones(FRAMES), (), track.alignments)
 
 
 def run(world: World, plans: Plans, rounds: int = 1) -> Plans:
