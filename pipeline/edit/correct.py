@@ -36,7 +36,7 @@ _SMALL = 0.14
 MOST_SHARE, MOST_EXTRA = 0.5, 0.1
 """A request is corrected by at most this share of itself, and so much more where it is not a small one."""
 
-TURN_FADE_DEGREES = (20.0, 32.0)
+TURN_FADE_DEGREES = (28.0, 42.0)
 """(corrected up to, not beyond): of a face that is turned further, the far half is the tracker's guess, and the
 picture has the least to give."""
 

@@ -163,7 +163,7 @@ def test_what_was_not_asked_stays_as_it_is(make_plan: Make) -> None:
     assert (fixed.delta_au[25:, JAW] > 0.5).all()
 
 
-@pytest.mark.parametrize(("yaw", "share"), [(0, 1.0), (-20, 1.0), (26, 0.5), (50, 0.0)])
+@pytest.mark.parametrize(("yaw", "share"), [(0, 1.0), (-28, 1.0), (35, 0.5), (50, 0.0)])
 def test_a_face_that_is_turned_is_corrected_less(make_plan: Make, yaw: float, share: float) -> None:
     plan = make_plan(asking(50, AU26=0.5))
     plan = replace(plan, track=replace(plan.track, yaw_degrees=np.full(50, yaw)))
