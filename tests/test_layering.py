@@ -32,7 +32,8 @@ SIDE_BY_SIDE = {
 """(room, other): stands after the other in the list, and does not know it all the same."""
 
 PIPELINE_IN_TRAIN = (
-    "train/prepare/", "train/metrics/crop_meter.py", "train/evaluation/film.py", "train/commands/",
+    "train/prepare/", "train/metrics/crop_meter.py", "train/evaluation/film.py",
+    "train/evaluation/film_judges.py", "train/commands/",
 )  # fmt: skip
 """Training crops and inference crops come from one code, films go through the main job, and the command line hands
 the rest its names and mesh; the rest knows the model alone ..."""

@@ -208,7 +208,7 @@ def _films(bench: Bench) -> dict[str, FilmScores]:
     options = bench.options
     pairs = film_pairs(options.clips, options.films)
     films = FilmOptions(seconds=options.film_seconds, min_request=options.min_request, device=options.device)
-    meter, scores = FilmMeter(pairs, films), {}
+    meter, scores = FilmMeter(pairs, films, bench.tools.witness), {}
     with tempfile.TemporaryDirectory(prefix="retarget-evaluate-") as folder:
         for i, method in enumerate(bench.editing):
             path = Path(folder) / f"{i}.safetensors"

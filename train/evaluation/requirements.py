@@ -146,6 +146,76 @@ MEASURES: tuple[Measure, ...] = (
         lambda m: m.film.temporal_source if m.film else None,
         missing="films",
     ),
+    Measure(
+        "films against the driver, all AUs: r",
+        lambda m: m.film.driver.r if m.film and m.film.driver else None,
+        missing="films",
+    ),
+    Measure(
+        "films against the driver, all AUs: slope",
+        lambda m: m.film.driver.slope if m.film and m.film.driver else None,
+        missing="films",
+    ),
+    *(
+        Measure(f"films against the driver, {part} by the second witness: {what}", value, missing="witness")
+        for part, what, value in (
+            ("mouth", "r", lambda m: m.film.witness_mouth.r if m.film and m.film.witness_mouth else None),
+            ("mouth", "slope", lambda m: m.film.witness_mouth.slope if m.film and m.film.witness_mouth else None),
+            ("eyes", "r", lambda m: m.film.witness_eyes.r if m.film and m.film.witness_eyes else None),
+            ("eyes", "slope", lambda m: m.film.witness_eyes.slope if m.film and m.film.witness_eyes else None),
+        )
+    ),
+    Measure(
+        "films: never-seen colours, ‰ of the face box in the worst frame",
+        lambda m: m.film.pictures.never_seen if m.film and m.film.pictures else None,
+        "<= 0.2",
+        "0",
+        lambda value, _: value <= 0.2,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films flagged for painted colours",
+        lambda m: float(m.film.pictures.painted) if m.film and m.film.pictures else None,
+        digits=0,
+        missing="films",
+    ),
+    Measure(
+        "films: boiling in the face box / source's",
+        lambda m: m.film.pictures.boiling["face"] if m.film and m.film.pictures else None,
+        "<= 1.08",
+        "1",
+        lambda value, _: value <= 1.08,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films: boiling along the jaw / source's",
+        lambda m: m.film.pictures.boiling["jaw"] if m.film and m.film.pictures else None,
+        "<= 1.10",
+        "1",
+        lambda value, _: value <= 1.1,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films flagged for boiling",
+        lambda m: float(m.film.pictures.boiling_films) if m.film and m.film.pictures else None,
+        digits=0,
+        missing="films",
+    ),
+    Measure(
+        "films: detail in open mouths / source's",
+        lambda m: m.film.pictures.detail["mouth"] if m.film and m.film.pictures else None,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films: new edges on skin, ‰ of the face box in the worst frame",
+        lambda m: m.film.pictures.new_edges if m.film and m.film.pictures else None,
+        digits=2,
+        missing="films",
+    ),
     Measure("faces lost after the edit", lambda m: float(m.unpaired.faces_lost), digits=0),
     Measure(
         "GFLOPs a frame",

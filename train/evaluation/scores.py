@@ -119,6 +119,24 @@ class CostScores:
 
 
 @dataclass(frozen=True)
+class PictureScores:
+    """What the judges of pictures say of films, see `retarget.pipeline.review`."""
+
+    never_seen: float
+    """Per mille of the face box in colours that the person shows nowhere, in the worst frame of all films."""
+    painted: int
+    """Films that are flagged for it, or for mouths of one flat colour."""
+    boiling: Mapping[str, float]
+    """By region ("face" is the whole box), of the source's: median over films; 1 is none more."""
+    boiling_films: int
+    """Films that are flagged for it."""
+    detail: Mapping[str, float]
+    """In open mouths and eyes, of the source's: median over films."""
+    new_edges: float
+    """Per mille of the face box on edges of the skin that the source has nowhere near, in the worst frame."""
+
+
+@dataclass(frozen=True)
 class FilmRecord:
     """One film; what each number is, `FilmScores` says."""
 
@@ -128,6 +146,11 @@ class FilmRecord:
     ed_ratio: float
     temporal: float
     temporal_source: float
+    never_seen: float | None = None
+    never_seen_frame: int | None = None
+    boiling: Mapping[str, float] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    """Why the report of a batch would flag it."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +179,13 @@ class FilmScores:
     then stands on both sides."""
     temporal_source: float
     """The median over the source's: what the edit adds to the plate's own motion and the tracker's noise."""
+    driver: Response | None = None
+    """Action units against the driver's, each from its own rest: a job that asks for less gains nothing."""
+    witness_mouth: Response | None = None
+    """The mouth's opening against the driver's, likewise, as the second witness sees both."""
+    witness_eyes: Response | None = None
+    pictures: PictureScores | None = None
+    """None for doing nothing."""
     skipped: tuple[str, ...] = ()
     """Films that could not be measured, and why."""
     per_film: tuple[FilmRecord, ...] = ()

@@ -24,3 +24,5 @@ from .pictures import region_masks as region_masks
 from .pictures import sharpness_ratio as sharpness_ratio
 from .pictures import ssim as ssim
 from .shake import second_difference as second_difference
+from .witness import Openings as Openings
+from .witness import find_witness as find_witness
