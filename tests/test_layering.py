@@ -33,7 +33,7 @@ SIDE_BY_SIDE = {
 
 PIPELINE_IN_TRAIN = (
     "train/prepare/", "train/metrics/crop_meter.py", "train/evaluation/film.py",
-    "train/evaluation/film_judges.py", "train/commands/",
+    "train/evaluation/film_judges.py", "train/evaluation/picture_judges.py", "train/commands/",
 )  # fmt: skip
 """Training crops and inference crops come from one code, films go through the main job, and the command line hands
 the rest its names and mesh; the rest knows the model alone ..."""

@@ -16,7 +16,15 @@ from retarget.model.errors import RetargetError
 from retarget.pipeline.stream import Progress, no_progress
 
 from ..data import Dataset
-from ..metrics import NOT_INSTALLED, Meter, Openings, find_identity_network, find_inception_network, find_witness
+from ..metrics import (
+    NOT_INSTALLED,
+    Meter,
+    Openings,
+    find_identity_network,
+    find_inception_network,
+    find_patch_network,
+    find_witness,
+)
 from .methods import Method, Plate
 from .options import EvaluateOptions
 
@@ -34,6 +42,12 @@ class Witness(Protocol):
     """witness.Witness."""
 
     def openings(self, crop: Picture, spec: CropSpec) -> Openings: ...
+
+
+class PatchDescriber(Protocol):
+    """patches.PatchNetwork."""
+
+    def describe(self, patches: Sequence[Picture]) -> NDArray[np.float64]: ...
 
 
 class Classifier(Protocol):
@@ -54,6 +68,8 @@ class Tools:
     inception: Classifier | None = None
     witness: Witness | None = None
     """Of mouths and eyes, beside the tracker."""
+    patches: PatchDescriber | None = None
+    """Of mouths and eyes, by a network that no loss uses."""
     perceptual: nn.Module | None = None
     """(1, 3, H, W) in [-1, 1] -> list of features."""
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -75,6 +91,9 @@ def open_tools() -> Iterator[Tools]:
     witness = find_witness()
     if witness is None:
         missing["witness"] = NOT_INSTALLED
+    patches = find_patch_network()
+    if patches is None:
+        missing["KID"] = NOT_INSTALLED
     inception = find_inception_network()
     if isinstance(inception, str):
         missing["IS"] = inception
@@ -88,6 +107,7 @@ def open_tools() -> Iterator[Tools]:
             identity=identity,
             packaged=PackagedDescriptor(),
             witness=witness,
+            patches=patches,
             inception=None if isinstance(inception, str) else inception,
             perceptual=perceptual,
             missing=missing,

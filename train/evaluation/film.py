@@ -26,7 +26,7 @@ from retarget.pipeline.stream import Progress, no_progress
 
 from ..metrics import Response, response, second_difference
 from .bench import Witness
-from .film_judges import FilmVerdict, film_openings, film_verdict
+from .film_judges import FilmVerdict, WorstMoment, film_openings, film_verdict, worst_moments
 from .scores import FilmRecord, FilmScores, PictureScores
 
 SMALLEST_REQUEST_FRAMES = 5
@@ -158,6 +158,8 @@ class FilmMeter:
     pairs: Sequence[FilmPair]
     options: FilmOptions = field(default_factory=FilmOptions)
     witness: Witness | None = None
+    worst: Sequence[WorstMoment] = field(default=(), init=False)
+    """Of the films that were measured last."""
     _tracked: dict[Path, TrackedFace] = field(default_factory=dict, init=False)
     _unedited: dict[FilmPair, FilmOutcome] = field(default_factory=dict, init=False)
 
@@ -170,6 +172,7 @@ class FilmMeter:
                     outcomes.append(self._film(pair, checkpoint, Path(folder) / "film.mkv"))
                 except RetargetError as error:
                     skipped.append(str(error))
+        self.worst = worst_moments([outcome.verdict for outcome in outcomes if outcome.verdict])
         self._unedited |= {outcome.pair: outcome.unedited for outcome in outcomes}
         return film_scores(outcomes, skipped)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from retarget.pipeline.report import Report
 from retarget.pipeline.review import ClipQuality, QcInput, measure_quality
 
 from .bench import Witness
+
+WORST_MOMENTS = 24
 
 _CROP = CropSpec()
 """As the crops of a dataset."""
@@ -98,6 +100,12 @@ def _moments(name: str, quality: ClipQuality) -> tuple[WorstMoment, ...]:
 def _rgb(jpeg: bytes) -> NDArray[np.uint8]:
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def worst_moments(verdicts: Sequence[FilmVerdict]) -> list[WorstMoment]:
+    """The worst films' first, by the colours that were never seen; up to `WORST_MOMENTS`."""
+    worst = sorted(verdicts, key=lambda verdict: -verdict.never_seen)
+    return [moment for verdict in worst for moment in verdict.moments][:WORST_MOMENTS]
 
 
 def film_openings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..metrics import Response
 from .scores import MethodScores
 
 Number = float | None
@@ -23,6 +24,16 @@ class Measure:
     digits: int = 3
     missing: str = ""
     """Key of `Evaluation.missing` that explains a None."""
+
+
+def _of_witness(field: str, what: str) -> Callable[[MethodScores], Number]:
+    """Slope or r of a response in `MethodScores.judges`."""
+
+    def value(method: MethodScores) -> Number:
+        found: Response | None = getattr(method.judges, field) if method.judges else None
+        return None if found is None else float(getattr(found, what))
+
+    return value
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -117,6 +128,29 @@ MEASURES: tuple[Measure, ...] = (
         "true frame: packaged network, ACD of source and true frame",
         lambda m: m.paired.acd_packaged_true if m.paired else None,
     ),
+    *(
+        Measure(f"{name} by the second witness: {what}", _of_witness(field, what), missing="witness")
+        for name, field in (
+            ("true frame, mouth's opening", "witness_mouth"),
+            ("true frame, eyes' opening", "witness_eyes"),
+            ("another's expression, mouth's opening", "witness_mouth_unpaired"),
+            ("another's expression, eyes' opening", "witness_eyes_unpaired"),
+        )
+        for what in ("r", "slope")
+    ),
+    Measure("detail in open mouths / true frame's, median", lambda m: m.judges.detail_mouth if m.judges else None),
+    Measure("the same, 10 % quantile", lambda m: m.judges.detail_mouth_low if m.judges else None),
+    Measure("detail in open eyes / true frame's, median", lambda m: m.judges.detail_eyes if m.judges else None),
+    Measure(
+        "never-seen colours, ‰ of the face box", lambda m: m.judges.never_seen if m.judges else None, digits=2
+    ),
+    Measure(
+        "never-seen colours, worst edit", lambda m: m.judges.never_seen_worst if m.judges else None, digits=2
+    ),
+    Measure(
+        "new edges on skin, ‰ of the face box: mean", lambda m: m.judges.new_edges if m.judges else None, digits=2
+    ),
+    Measure("new edges on skin, worst edit", lambda m: m.judges.new_edges_worst if m.judges else None, digits=2),
     Measure(
         "sharpness in the edited region / plate, median",
         lambda m: 1.0 if m.kind == "nothing" else m.unpaired.sharpness,

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from retarget.model.crop_spec import CropSpec
+from retarget.pipeline.faces import chain, crop_matrix, read_faces
+from retarget.pipeline.media import open_video, sample_rgb
 from retarget.train.metrics import witness
 from retarget.train.metrics.witness import find_witness, openings_of
 
@@ -36,19 +38,25 @@ def test_without_the_packages_there_is_none(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @needs_dlib
-def test_an_open_mouth_is_seen_and_shut_eyes_are(samples: Path) -> None:
+def test_it_follows_a_laugh_as_the_mesh_does_at_any_size(samples: Path) -> None:
     spec, seen = CropSpec(), find_witness()
     assert seen is not None
-    portrait = np.asarray(cv2.cvtColor(cv2.imread(str(samples / "astronaut.png")), cv2.COLOR_BGR2RGB), np.uint8)
-    scale = spec.eye_distance_fraction * 256 / 55  # her outer eye corners are 55 px apart
-    matrix = np.array([[scale, 0, 128 - scale * 224], [0, scale, spec.eyes_y_fraction * 256 - scale * 114]])
-    crop = np.asarray(cv2.warpAffine(portrait, matrix, (256, 256)), np.uint8)
-    smile = seen.openings(crop, spec)
-    small = seen.openings(np.asarray(cv2.resize(crop, (128, 128), interpolation=cv2.INTER_AREA), np.uint8), spec)
-    assert 0.03 < smile.mouth < 0.2
-    assert 0.15 < smile.eyes < 0.45
-    assert abs(small.mouth - smile.mouth) < 0.04, "at any size"
-    shut = crop.copy()
-    for x in (128 - 29, 128 + 29):
-        cv2.ellipse(shut, (x, 103), (18, 8), 0, 0, 360, crop[125, x].tolist(), -1)
-    assert seen.openings(shut, spec).eyes < smile.eyes
+    with open_video(samples / "actress.mp4") as reader:
+        analysis = read_faces(reader)
+    (track,) = analysis.tracks
+    rows = dict(zip(track.frames.tolist(), range(len(track.frames)), strict=True))
+    found, mesh = [], []
+    with open_video(samples / "actress.mp4") as reader:
+        for frame in reader:
+            if frame.index % 4 == 0 and (row := rows.get(frame.index)) is not None:
+                matrix = chain(crop_matrix(track.alignments[row], spec), reader.info.display_from_coded)
+                crop = sample_rgb(frame, reader.info.color, matrix, (256, 256))
+                small = np.asarray(cv2.resize(crop, (128, 128), interpolation=cv2.INTER_AREA), np.uint8)
+                found.append([seen.openings(picture, spec).mouth for picture in (crop, small)])
+                points = analysis.landmarks(track, row)[:, :2]
+                gap, width = (np.linalg.norm(points[a] - points[b]) for a, b in ((13, 14), (33, 263)))
+                mesh.append(gap / width)
+    large, reduced = np.array(found).T
+    assert np.corrcoef(large, mesh)[0, 1] > 0.8
+    assert np.corrcoef(large, reduced)[0, 1] > 0.8
+    assert 0.1 < large.min() < large.max() < 0.3
