@@ -56,7 +56,7 @@ from .measurements import (
 from .methods import NOTHING_LABEL, methods_of
 from .openface import OpenFaceEdits, open_openface, openface_notes
 from .options import EvaluateOptions
-from .picture_judges import REAL_FACES, PictureJudges, Verdicts, crop_judge_scores, real_kernel_floor
+from .picture_judges import PictureJudges, Verdicts, crop_judge_scores, real_kernel_floor
 from .report import Grid, write_evaluation
 from .scores import (
     CropJudgeScores,
@@ -209,9 +209,8 @@ def _judged(bench: Bench, cast: Cast, rows: NDArray[np.int64]) -> _Judged:
     """The edits on crops by the judges of pictures; real faces are others than those that are edited."""
     judges, seed = PictureJudges(bench), bench.options.seed
     verdicts = judges.judge(cast.trials, cast.pairs)
-    edited = {trial.source for trial in (*cast.trials, *cast.pairs)}
-    others = [int(row) for row in np.random.default_rng(seed).permutation(rows) if int(row) not in edited]
-    real = judges.real_features(others[:REAL_FACES]) if bench.tools.patches else {}
+    edited = sorted({trial.source for trial in (*cast.trials, *cast.pairs)})
+    real = judges.real_patches(rows.tolist(), edited)
     scores = {label: crop_judge_scores(found, real, seed=seed) for label, found in verdicts.items()}
     return _Judged(verdicts, scores, real_kernel_floor(real, seed=seed))
 

@@ -21,8 +21,8 @@ from .trials import Trial
 FEWEST_PICTURES = 8
 """Of a person whose colours are known: one picture says little of what a face can show."""
 MOST_PICTURES = 24
-REAL_FACES = 400
-"""At most, whose mouths and eyes edits are compared with."""
+REAL_A_PERSON = 8
+"""Pictures, at most, whose mouths and eyes are compared with: who is seen how often weighs, too."""
 
 Landmarks = NDArray[np.floating]
 Values = NDArray[np.float64]
@@ -33,6 +33,8 @@ class Verdict:
     """What the judges say of one trial by one method. NaN: cannot be said."""
 
     trial: Trial
+    person: int
+    """Who is edited, in `Dataset.identities`."""
     never_seen: float
     """Per mille of the face box in colours that none of the person's pictures has."""
     new_edges: float
@@ -50,6 +52,18 @@ class Verdict:
     def missed(self) -> Values:
         """(2,)"""
         return np.abs(self.done - self.asked)
+
+
+@dataclass(frozen=True, eq=False)
+class RealPatches:
+    """Features of n patches of real faces."""
+
+    features: Values
+    """(n, d)"""
+    people: NDArray[np.int64]
+    """(n,) whose they are."""
+    halves: NDArray[np.bool_]
+    """(n,) which half of their person's pictures they are from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +112,7 @@ class PictureJudges:
         own, wanted, shown = (self._openings(picture) for picture in (source.picture, target.picture, edit))
         return Verdict(
             trial,
+            int(self._bench.dataset.identity[trial.source]),
             marks.never_seen if person else float("nan"),
             marks.new_edges,
             _detail_ratio(marks.detail, target) if is_pair else np.full(2, np.nan),
@@ -106,19 +121,29 @@ class PictureJudges:
             self._features(edit, seen.landmarks),
         )
 
-    def real_features(self, rows: Sequence[int]) -> dict[str, tuple[Values, NDArray[np.int64]]]:
-        """Features of the patches of real faces, and whose they are, by region."""
-        gallery, people = self._bench.gallery, self._bench.dataset.identity
-        found: dict[str, list[Values]] = {"mouth": [], "eyes": []}
-        whose: dict[str, list[int]] = {"mouth": [], "eyes": []}
-        for row in self._bench.progress(rows, "real faces", len(rows)):
-            if not gallery.measured(row):
-                continue
-            plate = gallery.plate(row)
-            for region, features in self._features(plate.picture, plate.landmarks).items():
-                found[region].append(features)
-                whose[region] += [int(people[row])] * len(features)
-        return {r: (np.concatenate(found[r]), np.array(whose[r])) for r in found if found[r]}
+    def real_patches(self, rows: Sequence[int], edited: Sequence[int]) -> dict[str, RealPatches]:
+        """Of mouths and eyes, of the people who are edited: up to `REAL_A_PERSON` of each.
+
+        Args:
+            rows: pictures to choose from. edited: those that are edited, which are no part of it.
+        """
+        dataset, gallery = self._bench.dataset, self._bench.gallery
+        if self._bench.tools.patches is None:
+            return {}
+        kept: dict[str, list[tuple[Values, int, bool]]] = {"mouth": [], "eyes": []}
+        people = np.unique(dataset.identity[list(edited)])
+        for person in self._bench.progress(people, "real faces", len(people)):
+            own = [row for row in rows if dataset.identity[row] == person and row not in set(edited)]
+            chosen = own[:: max(1, -(-len(own) // REAL_A_PERSON))]
+            for number, row in enumerate(row for row in chosen if gallery.measured(row)):
+                plate = gallery.plate(row)
+                for region, features in self._features(plate.picture, plate.landmarks).items():
+                    kept[region] += [(patch, int(person), number % 2 == 0) for patch in features]
+        return {
+            region: RealPatches(*(np.array(column) for column in zip(*patches, strict=True)))
+            for region, patches in kept.items()
+            if patches
+        }
 
     def _features(self, picture: Picture, landmarks: Landmarks) -> dict[str, Values]:
         network = self._bench.tools.patches
@@ -157,9 +182,7 @@ def _detail_ratio(detail: Values, target: Plate) -> Values:
     return np.array([ratio[0], eyes.mean() if len(eyes) else np.nan])
 
 
-def crop_judge_scores(
-    verdicts: Verdicts, real: Mapping[str, tuple[Values, NDArray[np.int64]]], *, seed: int
-) -> CropJudgeScores:
+def crop_judge_scores(verdicts: Verdicts, real: Mapping[str, RealPatches], *, seed: int) -> CropJudgeScores:
     """One method's."""
     never = _known(verdict.never_seen for verdict in verdicts.all)
     edges = _known(verdict.new_edges for verdict in verdicts.all)
@@ -181,30 +204,28 @@ def crop_judge_scores(
     )
 
 
-def real_kernel_floor(
-    real: Mapping[str, tuple[Values, NDArray[np.int64]]], *, seed: int
-) -> KernelDistances | None:
-    """How far real faces are from real faces: two halves of the people."""
+def real_kernel_floor(real: Mapping[str, RealPatches], *, seed: int) -> KernelDistances | None:
+    """How far real faces are from real faces: one half of each person's pictures from the other."""
     if not real:
         return None
-    found = {}
-    for region, (features, people) in real.items():
-        names = np.random.default_rng(seed).permutation(np.unique(people))
-        half = np.isin(people, names[: len(names) // 2])
-        found[region] = kernel_distance(features[half], features[~half], seed=seed)
+    found = {
+        region: kernel_distance(patches.features[patches.halves], patches.features[~patches.halves], seed=seed)
+        for region, patches in real.items()
+    }
     return KernelDistances(found.get("mouth"), found.get("eyes"))
 
 
 def _kernel_distances(
-    verdicts: Sequence[Verdict], real: Mapping[str, tuple[Values, NDArray[np.int64]]], *, seed: int
+    verdicts: Sequence[Verdict], real: Mapping[str, RealPatches], *, seed: int
 ) -> KernelDistances | None:
-    if not real or not verdicts:
-        return None
-    found = {
-        region: kernel_distance(np.concatenate([v.features[region] for v in verdicts]), features, seed=seed)
-        for region, (features, _) in real.items()
-    }
-    return KernelDistances(found.get("mouth"), found.get("eyes"))
+    """Of the edits of people of whom there are other pictures."""
+    found = {}
+    for region, patches in real.items():
+        known = set(patches.people.tolist())
+        edits = [verdict.features[region] for verdict in verdicts if verdict.person in known]
+        if edits:
+            found[region] = kernel_distance(np.concatenate(edits), patches.features, seed=seed)
+    return KernelDistances(found.get("mouth"), found.get("eyes")) if found else None
 
 
 JUDGES: Mapping[str, Callable[[Verdict], float]] = {

@@ -289,7 +289,7 @@ class Evaluation:
     real_inception: tuple[float, float] | None = None
     """IS of the unedited pictures."""
     real_kernel: KernelDistances | None = None
-    """KID of one half of the real faces' people to the other: what no edit gets below."""
+    """KID of one half of the pictures of the people who are edited to the other."""
     edits: tuple[Mapping[str, Any], ...] = ()
     """Per unpaired edit: source and target picture, the size of the request, and ED by method."""
     seconds: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -15,6 +16,7 @@ from retarget.train.evaluation.methods import Method, Plate
 from retarget.train.evaluation.picture_judges import (
     JUDGES,
     PictureJudges,
+    RealPatches,
     Verdict,
     Verdicts,
     crop_judge_scores,
@@ -33,7 +35,7 @@ def verdict(**values: Any) -> Verdict:
         "never_seen": 0.0, "new_edges": 0.0, "detail": np.array([1.0, 1.0]), "asked": np.array([0.2, 0.1]),
         "done": np.array([0.1, 0.1]), "features": {},
     }  # fmt: skip
-    return Verdict(TRIAL, **(made | values))
+    return Verdict(TRIAL, **({"person": 3} | made | values))
 
 
 def test_scores_are_over_what_could_be_said() -> None:
@@ -56,7 +58,10 @@ def test_scores_are_over_what_could_be_said() -> None:
 
 def test_edits_are_as_far_from_real_faces_as_their_patches() -> None:
     rng = np.random.default_rng(0)
-    real = {region: (rng.normal(0, 1, (60, 8)), np.repeat(np.arange(20), 3)) for region in ("mouth", "eyes")}
+    real = {
+        region: RealPatches(rng.normal(0, 1, (60, 8)), np.repeat(np.arange(20), 3), np.arange(60) % 2 == 0)
+        for region in ("mouth", "eyes")
+    }
     edits = [
         verdict(features={"mouth": rng.normal(1, 1, (1, 8)), "eyes": rng.normal(0, 1, (2, 8))}) for _ in range(40)
     ]
@@ -70,6 +75,13 @@ def test_edits_are_as_far_from_real_faces_as_their_patches() -> None:
     assert found.mouth.low > floor.mouth.high
     assert found.eyes.low <= 0.5 * found.mouth.low
     assert real_kernel_floor({}, seed=0) is None
+
+
+def test_edits_of_people_without_other_pictures_have_no_distance() -> None:
+    features = {"mouth": np.zeros((1, 4))}
+    real = {"mouth": RealPatches(np.zeros((4, 4)), np.array([1, 1, 2, 2]), np.array([True, False, True, False]))}
+    edits = (verdict(features=features, person=7), verdict(features=features, person=7))
+    assert crop_judge_scores(Verdicts(edits, ()), real, seed=0).kernel is None
 
 
 def test_each_judge_has_its_worst_first() -> None:
@@ -106,8 +118,6 @@ class Painter(Method):
 
 @pytest.fixture
 def bench(dataset: Dataset, tools: Tools, quick: Any) -> Bench:
-    import dataclasses
-
     labels = ("do nothing", "paint")
     methods = [Method(labels[0], "nothing", 64), Painter(labels[1], "network", 64)]
     return Bench(dataset, methods, dataclasses.replace(tools, witness=Green()), quick)
@@ -123,6 +133,21 @@ def test_what_is_painted_is_seen_and_what_is_not_is_not(bench: Bench, dataset: D
     assert nothing.new_edges == 0
     assert math.isnan(painted.never_seen), "the person has too few pictures"
     assert np.isnan(painted.detail).all(), "there is no true frame"
+
+
+def test_real_patches_are_of_the_edited_people_and_not_of_the_edited_pictures(
+    bench: Bench, dataset: Dataset
+) -> None:
+    class Middle:
+        def describe(self, patches: Any) -> NDArray[np.float64]:
+            return np.array([patch.mean((0, 1)) for patch in patches])
+
+    judges = PictureJudges(dataclasses.replace(bench, tools=dataclasses.replace(bench.tools, patches=Middle())))
+    found = judges.real_patches(range(len(dataset)), [0, 2])
+    assert found["mouth"].people.tolist() == dataset.identity[[1, 3]].tolist()
+    assert found["eyes"].features.shape == (4, 3)
+    assert found["mouth"].halves.all(), "each is its person's first"
+    assert PictureJudges(bench).real_patches(range(len(dataset)), [0, 2]) == {}
 
 
 def test_a_face_that_is_lost_is_judged_by_none(
