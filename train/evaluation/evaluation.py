@@ -5,6 +5,8 @@
                how far identity moves beside what the true picture moves it
     zero       the edit that asks for nothing (paper, Table 3)
     sweeps     one action unit at a time, -1 .. 1.25: grids to look at, and slopes
+    judges     the unpaired and paired edits by what has no part in making them: colours, detail, edges, a second
+               witness, distance to real mouths and eyes
     cost       milliseconds and FLOPs a frame
     films      whole clips through the main job, each clip once source and once driver (with `clips`)
     openface   the paper's ED, from what OpenFace wrote of the kept unpaired edits (with `openface`)

@@ -153,8 +153,8 @@ def _kernel(e: Evaluation) -> list[str]:
     rows += [[m.label, *_distances(m.judges.kernel if m.judges else None)] for m in e.methods]
     note = (
         "KID x 1000 of the edits' mouths and eyes to those of other pictures of the same people, at most 8 "
-        "a person, by EfficientNet-Lite1, which no loss uses; in brackets 90 % of the bootstrap's resamples. Doing "
-        "nothing has the sources' own: how far these faces are from the others before any edit."
+        "a person, by EfficientNet-Lite1, which no loss uses; in brackets 90 % of the bootstrap's resamples. "
+        "Doing nothing has the sources' own: how far these faces are from the others before any edit."
     )
     return ["## Mouths and eyes against real ones", f"{table(['method', 'mouth', 'eyes'], rows)}\n\n{note}"]
 
