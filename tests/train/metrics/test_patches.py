@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from retarget.model.crop_spec import CropSpec
 from retarget.model.mesh import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
+from retarget.pipeline.faces import apply, chain, crop_matrix, read_faces
+from retarget.pipeline.media import open_video, sample_rgb
 from retarget.train.metrics.patches import PATCH_PX, find_patch_network, kernel_distance, patches_of
 
 needs_network = pytest.mark.skipif(
@@ -63,6 +67,43 @@ def test_the_network_tells_flat_patches_from_stripes() -> None:
     a, b, c = network.describe([*flat, stripes])
     assert a.shape == (1280,)
     assert np.linalg.norm(a - b) < 0.5 * np.linalg.norm(a - c)
+
+
+@needs_network
+@pytest.mark.parametrize("defect", ["flat", "noise", "green"])
+def test_planted_mouths_are_farther_from_real_ones_than_real_ones_are(defect: str, samples: Path) -> None:
+    network = find_patch_network()
+    assert network is not None
+    mouths = mouths_of(samples / "actress.mp4")
+    rng = np.random.default_rng(0)
+    painted = [mouth.copy() for mouth in mouths[::2]]
+    for mouth in painted:
+        inside = mouth[36:60, 20:76]
+        if defect == "flat":
+            inside[:] = np.median(inside, axis=(0, 1))
+        elif defect == "noise":
+            inside[:] = np.clip(inside + rng.normal(0, 40, inside.shape), 0, 255)
+        else:
+            inside[..., 1] = np.minimum(inside[..., 1], 200) + 55
+    real, other, planted = (network.describe(patches) for patches in (mouths[1::2], mouths[::2], painted))
+    floor, found = (kernel_distance(features, real, seed=0) for features in (other, planted))
+    assert floor is not None
+    assert found is not None
+    assert found.low > floor.high
+
+
+def mouths_of(clip: Path) -> list[np.ndarray]:
+    with open_video(clip) as reader:
+        analysis = read_faces(reader)
+    (track,) = analysis.tracks
+    found, spec = [], CropSpec()
+    with open_video(clip) as reader:
+        for frame, row in zip(reader, range(len(track.frames)), strict=False):
+            assert frame.index == track.frames[row], "she is seen in every frame"
+            matrix = crop_matrix(track.alignments[row], spec)
+            crop = sample_rgb(frame, reader.info.color, chain(matrix, reader.info.display_from_coded), (256, 256))
+            found += patches_of(crop, apply(matrix, analysis.landmarks(track, row)))["mouth"]
+    return found[::2]
 
 
 def test_without_its_packages_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
