@@ -55,6 +55,7 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
         frames=report.frames,
         frames_edited=report.frames_edited,
         notes=report.notes,
+        pictures=None,
     )
     if item.state == "failed":
         return _hopeless(quality, item, "failed", item.error)

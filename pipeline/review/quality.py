@@ -212,8 +212,9 @@ class ClipQuality:
     several faces the worst. NaN: not measured."""
     units: tuple[UnitSummary, ...] = ()
     """Most asked first."""
-    pictures: PictureSummary | None = None
-    """None: no face was edited."""
+    pictures: PictureSummary | None
+    """None: no face was edited. No default: what was stored before it was measured is
+    measured again."""
     flags: tuple[Flag, ...] = ()
     """In order of time."""
     moments: tuple[Moment, ...] = ()

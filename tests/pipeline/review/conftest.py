@@ -252,7 +252,14 @@ def quality_with() -> Callable[..., ClipQuality]:
 
     def make(*flags: Flag, frames: int = 100, **values: Any) -> ClipQuality:
         return ClipQuality(
-            name="a", source="a.mov", output="b.mov", state="done", frames=frames, flags=flags, **values
+            name="a",
+            source="a.mov",
+            output="b.mov",
+            state="done",
+            frames=frames,
+            flags=flags,
+            pictures=None,
+            **values,
         )
 
     return make
@@ -319,7 +326,9 @@ def failed() -> Callable[..., ClipQuality]:
     def make(name: str = "broken.mov") -> ClipQuality:
         text = f"{name}: no face found; check it"
         flag = Flag("failed", 0, 0, 0.0, 0.0, 0, text)
-        return ClipQuality(name=name, source=name, output="", state="failed", error=text, flags=(flag,))
+        return ClipQuality(
+            name=name, source=name, output="", state="failed", error=text, flags=(flag,), pictures=None
+        )
 
     return make
 
