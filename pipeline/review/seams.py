@@ -26,6 +26,9 @@ OPENING_PX = 4
 def new_edges(source: Picture, output: Picture, before: Series, after: Series) -> float:
     """Per mille of the face box that is on an edge of the output's skin which the source has nowhere near.
 
+    Mild edits (|v_rel| up to 0.65) of twelve clips have at most 0.16; strong ones 1 to 16, of which a brow that is
+    carried beyond reach is a part.
+
     Args:
         before, after: `face_view.view_points` of the source and of the output.
     """
