@@ -1,7 +1,8 @@
 """A second witness of mouths and eyes: dlib's 68 points, which share nothing with the tracker behind the edits.
 
 dlib's shape predictor (Kazemi & Sullivan 2014) as the `face_recognition` project packs it; comes with
-`pip install retarget[evaluate]`, nothing is downloaded.
+`pip install retarget[evaluate]`, nothing is downloaded. It was trained on iBUG 300-W, whose licence excludes
+commercial use: here it measures, and nothing is made with it.
 """
 
 from __future__ import annotations
