@@ -68,7 +68,7 @@ Curves = Mapping[str, tuple[float, ...]]
 
 
 def _reported(seconds: tuple[float, ...], *, v_rel: Curves, own: Curves, shot: int = 0) -> FaceReport:
-    return FaceReport(shot, 0, 200.0, seconds, (1.0,) * len(seconds), own, v_rel)
+    return FaceReport(shot, 0, 200.0, seconds, (1.0,) * len(seconds), (), own, v_rel)
 
 
 def test_changes_are_of_the_same_moments_and_only_where_something_is_asked() -> None:
