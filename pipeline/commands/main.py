@@ -75,8 +75,8 @@ def _retarget(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(source, driver)
     _check_inputs(source, driver)
     options = options_said(arguments, source)
-    _check_inputs(*options.face_pictures())
-    read = (driver, *options.pictures())
+    _check_inputs(*options.face_pictures(), *options.reference_files())
+    read = (driver, *options.files())
     check_film(output, source, read, overwrite=arguments.overwrite)
     if arguments.report:
         inputs = dict.fromkeys((source, output, *read), "another file of this job")
@@ -106,8 +106,8 @@ def _preview(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
     _check_inputs(arguments.source, arguments.driver)
     options = options_said(arguments, arguments.source)
-    _check_inputs(*options.face_pictures())
-    read = (arguments.source, arguments.driver, *options.pictures())
+    _check_inputs(*options.face_pictures(), *options.reference_files())
+    read = (arguments.source, arguments.driver, *options.files())
     check_preview(output, arguments.side_by_side, read, moments=arguments.moments, overwrite=arguments.overwrite)
 
     with loading():

@@ -1,6 +1,8 @@
 from .blend import blended as blended
 from .blend import edited_box as edited_box
 from .borrow import borrowing as borrowing
+from .lender import Lender as Lender
+from .lender import lender_of as lender_of
 from .options import REGIONS as REGIONS
 from .options import PlanOptions as PlanOptions
 from .plan import EDIT_FLOOR as EDIT_FLOOR

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..drivers import Driver, neutral_at, neutral_of
 from ..errors import OptionError
-from ..faces import ClipAnalysis, FaceTrack, Shot
+from ..faces import ClipAnalysis, FaceTrack, Person, Shot
 from ..smoothing import runs, smooth
+from .lender import Lender
 from .loan import Loans
 from .options import PlanOptions
 from .trajectory import edge_ramp, envelope, relative
@@ -61,11 +62,31 @@ class Plans:
     faces: tuple[FacePlan, ...]
     loans: Loans | None = None
     """What is borrowed from other frames; None where nobody looked."""
+    lenders: tuple[Lender, ...] = ()
+    """Further clips of those who are edited."""
 
     @property
     def faded_frames(self) -> int:
         """Frames in which some face's edit is held back by pose, confidence or appearance."""
         return len({int(frame) for plan in self.faces for frame in plan.track.frames[plan.allowed < 0.99]})
+
+    @property
+    def edited_persons(self) -> tuple[Person, ...]:
+        """Who is edited, of those whose person is known."""
+        numbers = {plan.track.person for plan in self.faces}
+        return tuple(person for person in self.analysis.persons if person.number in numbers)
+
+    def frames_lent(self, clip: int) -> tuple[int, int]:
+        """How many frames of a lender (from 1) are borrowed from, and how many of the source show something of it."""
+        if self.loans is None:
+            return 0, 0
+        tracks = {(plan.track.shot, plan.track.face_id): plan.track for plan in self.faces}
+        borrowing = {
+            int(tracks[shot, face].frames[at])
+            for (shot, face, at), loans in self.loans.by_moment.items()
+            if any(loan.key[0] == clip for loan in loans)
+        }
+        return len(self.loans.sightings.get(clip, {})), len(borrowing)
 
     @property
     def edited_frames(self) -> int:
