@@ -21,3 +21,4 @@ from .session import analyse_clip as analyse_clip
 from .session import edited_frames as edited_frames
 from .session import load_driver as load_driver
 from .session import plan_edits as plan_edits
+from .session import read_references as read_references

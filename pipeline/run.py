@@ -258,7 +258,7 @@ def _unused_references(references: Sequence[Mapping[str, Any]]) -> list[str]:
     unused = [reference["file"] for reference in references if not reference["frames_borrowing"]]
     if not unused:
         return []
-    return [f"{', '.join(unused)}: not used; nothing there fits better than the source's own frames"]
+    return [f"{', '.join(unused)}: not used; nothing there fits better than what else is seen"]
 
 
 def _notes_on_source(session: Session, plans: Plans) -> list[str]:

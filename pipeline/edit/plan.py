@@ -77,7 +77,7 @@ class Plans:
         return tuple(person for person in self.analysis.persons if person.number in numbers)
 
     def frames_lent(self, clip: int) -> tuple[int, int]:
-        """How many frames of a lender (from 1) are borrowed from, and how many of the source show something of it."""
+        """How many frames of a lender (from 1) lend something, and in how many of the source that is shown."""
         if self.loans is None:
             return 0, 0
         tracks = {(plan.track.shot, plan.track.face_id): plan.track for plan in self.faces}
