@@ -32,7 +32,9 @@ class FaceReport:
     own: Mapping[str, tuple[float, ...]]
     """Per action unit, absolute, smoothed."""
     v_rel: Mapping[str, tuple[float, ...]]
-    """Per action unit, the change that was asked for."""
+    """Per action unit, the change that was made."""
+    held_back: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Mouth, right eye, left eye: in [0, 1], how much of what the driver opens was opened; see `edit.reach`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +142,9 @@ def _face_of(face: Any) -> FaceReport:
         allowed=_column(face["allowed"]),
         own={name: _column(values) for name, values in face["own"].items()},
         v_rel={name: _column(values) for name, values in face["v_rel"].items()},
+        held_back={str(name): _column(values) for name, values in face.get("held_back", {}).items()},
     )
-    columns = [read.allowed, *read.own.values(), *read.v_rel.values()]
+    columns = [read.allowed, *read.own.values(), *read.v_rel.values(), *read.held_back.values()]
     if not read.seconds or any(len(column) != len(read.seconds) for column in columns):
         raise ValueError("columns of different lengths")
     if not set(read.own) == set(read.v_rel) <= set(action_units.NAMES):

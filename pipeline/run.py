@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from .edit import EditedFrame, FacePlan, Plans
+from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, FacePlan, Plans
 from .errors import VideoReadError
 from .faces import AU_SOURCE, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
 from .files import MADE_FROM, check_not_input
@@ -221,6 +221,7 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
             *_unused_drivers(session, plans),
             *_unused_references(references),
             *_notes_on_source(session, plans),
+            *_notes_on_reach(plans),
         ),
         details={
             "retarget": importlib.metadata.version("retarget"),
@@ -272,6 +273,31 @@ def _notes_on_source(session: Session, plans: Plans) -> list[str]:
     return notes
 
 
+def _notes_on_reach(plans: Plans) -> list[str]:
+    """Notes on what was asked for and is more than can be shown."""
+    asked = max((float(plan.asked.max(initial=0)) for plan in plans.faces), default=0.0)
+    done = max((float(np.linalg.norm(plan.delta_au, axis=1).max()) for plan in plans.faces), default=0.0)
+    notes = []
+    if asked > NORM_KNEE:
+        notes.append(f"the driver asks for more than can be shown: {asked:.1f} at the most, rendered {done:.1f}")
+    for name, what in (("mouth", "the mouth"), ("eye", "an eye")):
+        held = [left for plan in plans.faces for key, left in plan.held_back.items() if name in key]
+        frames = {
+            int(frame)
+            for plan in plans.faces
+            for key, left in plan.held_back.items()
+            if name in key
+            for frame in plan.track.frames[left < NOTEWORTHY]
+        }
+        if frames:
+            least = min(float(left.min()) for left in held)
+            notes.append(
+                f"{len(frames)} frames open {what} less than was asked ({least:.0%} of it at the least): "
+                "no frame of this person shows more"
+            )
+    return notes
+
+
 def _curves_of(plan: FacePlan) -> FaceReport:
     moved = np.flatnonzero(np.abs(plan.delta_au).max(axis=0) >= 1e-3)
     return FaceReport(
@@ -280,6 +306,7 @@ def _curves_of(plan: FacePlan) -> FaceReport:
         size_px=round(float(np.median(plan.track.size_px)), 1),
         seconds=tuple(np.round(plan.track.seconds, 4).tolist()),
         allowed=tuple(np.round(plan.allowed, 3).tolist()),
+        held_back={name: tuple(np.round(left, 3).tolist()) for name, left in plan.held_back.items()},
         own=_columns(plan.own, moved),
         v_rel=_columns(plan.delta_au, moved),
     )

@@ -370,7 +370,7 @@ def edits(
         with clock.running("borrow"):
             plans = borrowing(plans, renderer)
     with clock.running("references"):
-        schedule = EditSchedule(plans, renderer.crop, _references(reader, plans, renderer.crop))
+        schedule = EditSchedule(plans, renderer.crop, _references(reader, plans, renderer.crop, only))
     # Closed here, whatever happens downstream: no thread must outlive the reader it decodes.
     with contextlib.ExitStack() as stack:
         decoded = stack.enter_context(
@@ -386,12 +386,14 @@ def edits(
             yield EditedFrame(rendered.frame, result, rendered.edits)
 
 
-def _references(reader: VideoReader, plans: Plans, crop: CropSpec) -> References | None:
-    """What the plans borrow, read."""
+def _references(
+    reader: VideoReader, plans: Plans, crop: CropSpec, only: Collection[int] | None
+) -> References | None:
+    """What the plans borrow, or what those frames do, read."""
     if plans.loans is None:
         return None
-    references = References([reader.info, *(lender.analysis.info for lender in plans.lenders)], crop)
-    for clip, wanted in plans.loans.sightings.items():
+    references = References(reader.info, crop, [lender.analysis.info for lender in plans.lenders])
+    for clip, wanted in (plans.loans.sightings if only is None else plans.sightings(only)).items():
         with contextlib.ExitStack() as stack:
             path = plans.lenders[clip - 1].analysis.info.path if clip else reader.info.path
             frames = stack.enter_context(open_video(path)) if clip else reader

@@ -9,6 +9,7 @@ from .plan import EDIT_FLOOR as EDIT_FLOOR
 from .plan import FacePlan as FacePlan
 from .plan import Plans as Plans
 from .plan import plan_faces as plan_faces
+from .reach import NOTEWORTHY as NOTEWORTHY
 from .records import EditedFrame as EditedFrame
 from .records import FaceEdit as FaceEdit
 from .records import FaceRequest as FaceRequest
@@ -17,4 +18,5 @@ from .records import RenderedFrame as RenderedFrame
 from .references import References as References
 from .render import Renderer as Renderer
 from .schedule import EditSchedule as EditSchedule
+from .trajectory import NORM_KNEE as NORM_KNEE
 from .trajectory import envelope as envelope

@@ -40,9 +40,9 @@ LEAST_SHARE = 0.02
 def borrowing(plans: Plans, renderer: Renderer) -> Plans:
     """The plans, opened no further than the footage shows, with what they borrow. Reads landmarks, no picture.
 
-    A network that paints every pixel anew borrows nothing.
+    A network that paints every pixel anew borrows nothing, nor does a geometry without a network.
     """
-    if not renderer.moves:
+    if not renderer.borrows:
         return plans
     faces, lent = [], _Lent()
     for plan in plans.faces:
@@ -174,7 +174,7 @@ class _Lent:
         """Borrows a part for all moments of a plan."""
         for look, shares in _dissolved(chosen, plan.track.seconds[moments]):
             seen, at = looks.track_of(look)
-            key = (seen.clip, seen.track.shot, seen.track.face_id, at)
+            key = (seen.track.shot, seen.track.face_id, at, seen.clip)
             self._lenders[key] = (seen, at)
             for k in np.flatnonzero(shares.max(1) > LEAST_SHARE):
                 size = float(plan.alignments[moments[k], 2])

@@ -8,13 +8,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .parts import HULL_SHIFT, Part, Window
+from .parts import HULL_SHIFT, Part, Points, Window
 from .records import Fill, FillRequest
 
-_LIGHT = 0.03
+_LIGHT = 0.06
 """How smooth the difference in light is, relative to the crop."""
 
-_MOST_GAIN = 1.8
+_COARSE = 4
+
+_MOST_GAIN = 1.2
+"""More than this is not the light but the skin's folds, and would burn teeth out."""
+
+_SHUT = 0.15
+"""Gap over the width up to which an opening counts as shut: lashes and lips lie in it."""
 
 _Picture = NDArray[np.float32]
 
@@ -51,6 +57,23 @@ def filled(
     return Fill(reference, window, flow, share, shade)
 
 
+def as_shut(part: Part, target: Points, reference: Points) -> Points:
+    """Where the landmarks go (478, >= 2), with lips and lids that are shut in the reference (478, >= 2) lying on
+    each other as they do there: any further and its lashes would slip under the lid."""
+    out = target.copy()
+    for piece in part.pieces:
+        wanted, seen = (float(piece.gap(points[None])[0]) for points in (target, reference))
+        if seen > _SHUT or wanted > seen:
+            continue
+        upper, lower = (list(chain[1:-1]) for chain in piece.opening)
+        ends = [piece.opening[0][0], piece.opening[0][-1]]
+        width, here = (np.linalg.norm(np.subtract(*points[ends, :2])) for points in (reference, target))
+        apart = (reference[upper, :2] - reference[lower, :2]) * (here / max(float(width), 1e-6))
+        middle = (target[upper, :2] + target[lower, :2]) / 2
+        out[upper, :2], out[lower, :2] = middle + apart / 2, middle - apart / 2
+    return out
+
+
 def uncovered(residual: NDArray[np.float32], fills: Sequence[Fill]) -> NDArray[np.float32]:
     """What is painted (S, S, 3), as far as nothing is laid over it."""
     if not fills:
@@ -68,12 +91,21 @@ def _skin(part: Part, target: NDArray[np.float32], window: Window) -> NDArray[np
     skin = np.full((window.side, window.side), 255, np.uint8)
     for piece in part.pieces:
         cv2.fillPoly(skin, [piece.hull(target, window, growth=1.0)], 0, shift=HULL_SHIFT)
-    return skin.astype(np.float32) / 255
+    return np.asarray(skin / 255, np.float32)
 
 
-def _gain(plate: _Picture, borrowed: _Picture, weight: NDArray[np.float32], sigma_px: float) -> _Picture:
-    """(side, side, 3) what makes the borrowed picture as light as the plate, smooth, by colour."""
-    wide = [cv2.GaussianBlur(weight[..., None] * picture, (0, 0), sigma_px) for picture in (plate, borrowed)]
-    least = np.float32(0.02) * cv2.GaussianBlur(weight, (0, 0), sigma_px)[..., None] + 1e-4
-    gain = (wide[0] + least) / (wide[1] + least)
-    return np.asarray(np.clip(gain, 1 / _MOST_GAIN, _MOST_GAIN), np.float32)
+def _gain(
+    plate: _Picture, borrowed: _Picture, weight: NDArray[np.float32], sigma_px: float
+) -> NDArray[np.float32]:
+    """(side, side, 3) what makes the borrowed picture as light as the plate, smooth, by colour.
+
+    Compared a quarter as large: what is that smooth needs no more.
+    """
+    side = weight.shape[0]
+    small = (-(-side // _COARSE), -(-side // _COARSE))
+    seen = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
+    pictures = (cv2.resize(weight[..., None] * p, small, interpolation=cv2.INTER_AREA) for p in (plate, borrowed))
+    own, other = (cv2.GaussianBlur(picture, (0, 0), sigma_px / _COARSE) for picture in pictures)
+    least = np.float32(0.02) * cv2.GaussianBlur(seen, (0, 0), sigma_px / _COARSE)[..., None] + np.float32(1e-4)
+    gain = np.clip((own + least) / (other + least), 1 / _MOST_GAIN, _MOST_GAIN)
+    return np.asarray(cv2.resize(gain, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .parts import Part
+if TYPE_CHECKING:
+    from .parts import Part
 
 Moment = tuple[int, int, int]
 """Of a track: shot, face, and which of the track's moments."""
 
 Key = tuple[int, int, int, int]
-"""What lends: number of the clip, 0 for the source itself, then as `Moment`."""
+"""What lends: as `Moment`, then the number of the clip, 0 for the source itself."""
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,8 @@ MOUTH_PART: Final = Part("mouth", (Piece("mouth", MOUTH, (), OUTER_LIPS, 1.2, MO
 EYES_PART: Final = Part(
     "eyes",
     (
-        Piece("right eye", RIGHT_EYE, RIGHT_IRIS, _RIGHT_LIDS, 1.15, RIGHT_EYE_OPENER),
-        Piece("left eye", LEFT_EYE, LEFT_IRIS, _LEFT_LIDS, 1.15, LEFT_EYE_OPENER),
+        Piece("right eye", RIGHT_EYE, RIGHT_IRIS, _RIGHT_LIDS, 1.35, RIGHT_EYE_OPENER),
+        Piece("left eye", LEFT_EYE, LEFT_IRIS, _LEFT_LIDS, 1.35, LEFT_EYE_OPENER),
     ),
 )
 PARTS: Final = (MOUTH_PART, EYES_PART)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,9 +13,9 @@ from ..errors import OptionError
 from ..faces import ClipAnalysis, FaceTrack, Person, Shot
 from ..smoothing import runs, smooth
 from .lender import Lender
-from .loan import Loans
+from .loan import Loans, Sighting
 from .options import PlanOptions
-from .trajectory import edge_ramp, envelope, relative
+from .trajectory import edge_ramp, envelope, relative, softened
 
 EDIT_FLOOR = 1 / 255
 """Relative action units all below this leave the frame untouched."""
@@ -38,11 +38,13 @@ class FacePlan:
     own: Array
     """(n, C) absolute expression, smoothed."""
     delta_au: Array
-    """(n, C) relative action units."""
+    """(n, C) relative action units, softened where they are more than can be shown."""
     allowed: NDArray[np.float64]
     """(n,) in [0, 1]: how much pose, confidence and appearance let through."""
     alignments: NDArray[np.float64]
     """(n, 4) smoothed, see crop.alignment."""
+    asked: Array = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) length of the vector of relative action units that the driver asks for, before it was softened."""
     held_back: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """By opening (mouth, right eye, left eye): (n,) in [0, 1] how much of what the driver opens is opened, as far
     as that was looked at; see `reach`."""
@@ -84,7 +86,7 @@ class Plans:
         borrowing = {
             int(tracks[shot, face].frames[at])
             for (shot, face, at), loans in self.loans.by_moment.items()
-            if any(loan.key[0] == clip for loan in loans)
+            if any(loan.key[-1] == clip for loan in loans)
         }
         return len(self.loans.sightings.get(clip, {})), len(borrowing)
 
@@ -92,6 +94,22 @@ class Plans:
     def edited_frames(self) -> int:
         """Frames with something to do."""
         return len({int(frame) for plan in self.faces for frame in plan.track.frames[plan.is_active]})
+
+    def sightings(self, frames: Collection[int]) -> dict[int, dict[int, list[Sighting]]]:
+        """What these frames borrow, by number of the clip and index of the frame that it is read from."""
+        if self.loans is None:
+            return {}
+        keys = {
+            loan.key
+            for plan in self.faces
+            for i in np.flatnonzero(np.isin(plan.track.frames, list(frames)))
+            for loan in self.loans.by_moment.get((plan.track.shot, plan.track.face_id, int(i)), ())
+        }
+        out: dict[int, dict[int, list[Sighting]]] = {}
+        for clip, frames_of_clip in self.loans.sightings.items():
+            found = ((at, [one for one in lent if one.key in keys]) for at, lent in frames_of_clip.items())
+            out[clip] = {at: lent for at, lent in found if lent}
+        return {clip: lent for clip, lent in out.items() if lent}
 
 
 def plan_faces(analysis: ClipAnalysis, driver: Driver, options: PlanOptions) -> Plans:
@@ -127,12 +145,13 @@ def _plan(
     own = smooth(track.action_units, seconds, window_seconds=options.smooth_seconds)
     allowed = _allowed(track, shot)
     target = driver.target(seconds, position)
-    delta = relative(own, neutral, target, gain=gain * allowed[:, None])
+    asked = relative(own, neutral, target, gain=gain * allowed[:, None])
     return FacePlan(
         track=track,
         position=position,
         own=own.astype(np.float32),
-        delta_au=delta,
+        asked=np.linalg.norm(asked, axis=1),
+        delta_au=softened(asked),
         allowed=allowed,
         alignments=_steady(track.alignments, seconds, options.smooth_seconds),
     )

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-SLACK = 1.15
-"""How much further than any frame shows an opening may go: its inside is stretched by so much."""
+NOTEWORTHY = 0.9
+"""Less than this share of an opening is worth a word to the user."""
 
 ALIKE_TURN = 0.4
 """Largest difference of two rotations' entries, about 24 degrees, up to which a frame's mouth can be another's."""
@@ -38,11 +38,13 @@ class Opener:
     """Action units whose going away parts it."""
     always: float
     """A gap, over the width, that can always be shown: a dark slit."""
+    slack: float
+    """How much further than any frame shows it may go: its inside is stretched by so much."""
 
 
-MOUTH_OPENER = Opener(("AU25", "AU26", "AU16", "AU10", "AU22"), ("AU24", "AU28", "AU17"), 0.12)
-RIGHT_EYE_OPENER = Opener(("AU05R",), ("AU45R", "AU07R"), 0.1)
-LEFT_EYE_OPENER = Opener(("AU05L",), ("AU45L", "AU07L"), 0.1)
+MOUTH_OPENER = Opener(("AU25", "AU26", "AU16", "AU10", "AU22"), ("AU24", "AU28", "AU17"), 0.12, 1.15)
+RIGHT_EYE_OPENER = Opener(("AU05R",), ("AU45R", "AU07R"), 0.1, 1.4)
+LEFT_EYE_OPENER = Opener(("AU05L",), ("AU45L", "AU07L"), 0.1, 1.4)
 
 
 def held_back(
@@ -56,7 +58,7 @@ def held_back(
     Returns:
         The units, and (n, openings) in [0, 1] how much of the opening is left: 1 where nothing is held back.
     """
-    most = np.maximum(SLACK * shown, [opener.always for opener in openers])
+    most = np.maximum(shown * [o.slack for o in openers], [o.always for o in openers])
     asked, none = gaps(delta), gaps(_scaled(delta, openers, np.zeros(shown.shape)))
     room = (most - none) / np.maximum(asked - none, 1e-6)
     left = np.where(asked > most, np.clip(room, 0, 1), 1.0)

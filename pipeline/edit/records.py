@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Frame
-from .parts import Part, Window
-from .references import Reference
+
+if TYPE_CHECKING:
+    from .parts import Part, Window
+    from .references import Reference
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,9 +77,9 @@ class References:
     Filled by one thread, then read by several.
     """
 
-    def __init__(self, clips: Sequence[VideoInfo], crop: CropSpec) -> None:
-        """`clips` by their numbers: the source, whose format all are kept in, then those that lend."""
-        self._clips, self._crop = clips, crop
+    def __init__(self, info: VideoInfo, crop: CropSpec, others: Sequence[VideoInfo] = ()) -> None:
+        """`info`: the source's, whose format all are kept in. `others`: of the clips 1, 2, ..."""
+        self._clips, self._crop = (info, *others), crop
         self._file = tempfile.TemporaryFile(prefix="retarget-references-")  # noqa: SIM115 - lives as long as this
         self._stored: dict[Key, _Stored] = {}
         self._loaded: dict[Key, Reference] = {}
@@ -131,7 +131,7 @@ class References:
             planes.append(np.frombuffer(data, source.pixel_format.dtype).reshape(height, width))
         frame = Frame(stored.frame_index, 0, _NO_TIME, tuple(planes), source.pixel_format)
         sighting = stored.sighting
-        clip = self._clips[sighting.key[0]]
+        clip = self._clips[sighting.key[-1]]
         info = replace(clip, pixel_format=source.pixel_format, color=source.color)
         return Reference(frame, stored.box, sighting.crop_from_display, sighting.landmarks, info, self._crop)
 

@@ -23,7 +23,7 @@ from ..faces import chain
 from ..media import sample_rgb
 from ..records import Frame, VideoInfo
 from ..stream import usable_cores
-from .fill import filled, uncovered
+from .fill import as_shut, filled, uncovered
 from .records import FaceEdit, FaceRequest, Fill, FillRequest, FrameRequest, RenderedFrame
 
 MOST_THREADS = 8
@@ -58,8 +58,8 @@ class Renderer:
         self._editor = checkpoint.build_editor().to(self.device)
         self.paints = self._editor.paints
         """Whether there is a network, or the plate's pixels are only moved."""
-        self.moves = self._editor.geometry is not None
-        """Whether the plate's pixels are moved, or a network paints all of them."""
+        self.borrows = self.paints and self._editor.geometry is not None
+        """Whether mouth and eyes may come from other frames: pixels are moved, and openings may open."""
         on_cpu = self.device.type == "cpu"
         self.batch = batch or (4 if on_cpu else 16)
         self.threads = min(cores or usable_cores(), MOST_THREADS) if on_cpu else 1
@@ -160,6 +160,7 @@ class Renderer:
         """A part of a face whose moved plate is (S, S, 3) RGB in [0, 1], landmarks at `target` (478, 3)."""
         geometry = self._editor.geometry
         assert geometry is not None
+        target = as_shut(request.part, target, request.reference.landmarks)
         window = request.part.window(target, self.crop.size_px)
         seen = self._stacked([request.reference.landmarks])
         moved = torch.from_numpy(target[None]).to(self.device) - seen

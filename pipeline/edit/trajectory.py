@@ -26,6 +26,11 @@ PITCH_FADE_DEGREES = (25.0, 45.0)
 CONFIDENCE_FADE = (0.5, 0.1)
 
 
+NORM_KNEE, NORM_MOST = 2.0, 2.8
+"""Length of a vector of relative action units up to which it is done as asked, and which it never reaches: the
+network has seen 1.6, and beyond 2 the geometry's folds and the network's paint are not proven."""
+
+
 def relative(
     own: NDArray[np.floating],
     neutral: NDArray[np.floating],
@@ -46,6 +51,14 @@ def relative(
     change = np.where(target.additive, value, value - (own - neutral))
     wanted = own + gain * target.weight * change
     return np.asarray(np.clip(wanted, np.minimum(own, 0), MAX_INTENSITY) - own, np.float32)
+
+
+def softened(delta: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Relative action units (n, C), the longest vectors shortened: as asked up to NORM_KNEE, below NORM_MOST."""
+    length = np.linalg.norm(delta.astype(np.float64), axis=1, keepdims=True)
+    room = NORM_MOST - NORM_KNEE
+    kept = NORM_KNEE + room * (1 - np.exp(-np.maximum(length - NORM_KNEE, 0) / room))
+    return np.asarray(np.where(length > NORM_KNEE, delta * (kept / np.maximum(length, 1e-9)), delta), np.float32)
 
 
 def envelope(yaw_degrees: Series, pitch_degrees: Series, confidence: Series) -> Series:

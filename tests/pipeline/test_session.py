@@ -277,7 +277,7 @@ def nothing(opened: VideoReader) -> Plans:
 
 
 class FailingRenderer:
-    crop = CropSpec(size_px=64)
+    crop, borrows = CropSpec(size_px=64), False
 
     def render(self, requests: Any) -> Iterator[RenderedFrame]:
         for request in itertools.islice(requests, 2):
@@ -286,7 +286,7 @@ class FailingRenderer:
 
 
 class PassingRenderer:
-    crop = CropSpec(size_px=64)
+    crop, borrows = CropSpec(size_px=64), False
 
     def render(self, requests: Any) -> Iterator[RenderedFrame]:
         return (RenderedFrame(request.frame, request.faces) for request in requests)
@@ -324,7 +324,7 @@ def test_requests_are_made_from_the_schedule(opened: VideoReader, nothing: Plans
     asked: list[FrameRequest] = []
 
     class Listening:
-        crop = CropSpec(size_px=64)
+        crop, borrows = CropSpec(size_px=64), False
 
         def render(self, requests: Any) -> Iterator[RenderedFrame]:
             for request in requests:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from retarget.model import action_units
+from retarget.model.mesh import MOUTH
 from retarget.pipeline.faces import ClipAnalysis, Collector
 from retarget.pipeline.records import Target, TrackedFrame
 
@@ -51,3 +53,19 @@ def analysed(make_info: Any) -> Callable[..., ClipAnalysis]:
         return collector.analysis()
 
     return run
+
+
+LOWER_LIP = MOUTH[1][1:-1]
+
+
+@pytest.fixture
+def open_mouth(make_face: Any) -> Callable[..., Any]:
+    """`open_mouth(gap)`: a face whose lower lip's edge is `gap` canonical units further down than at rest."""
+
+    def make(gap: float, center: tuple[float, float] = (128, 100), scale_px: float = 80, **how: Any) -> Any:
+        face = make_face(0, center, scale_px, **how)
+        landmarks = face.landmarks.copy()
+        landmarks[list(LOWER_LIP), 1] += np.float32(gap * scale_px)
+        return replace(face, landmarks=landmarks)
+
+    return make

@@ -6,9 +6,12 @@ from hypothesis import strategies as st
 from retarget.model import action_units
 from retarget.pipeline.edit.trajectory import (
     MAX_INTENSITY,
+    NORM_KNEE,
+    NORM_MOST,
     edge_ramp,
     envelope,
     relative,
+    softened,
 )
 from retarget.pipeline.records import Target
 
@@ -108,3 +111,22 @@ def test_edge_ramp_by_hand() -> None:
     assert edge_ramp(time, 1.0, None, 0.2).tolist() == pytest.approx([0, 0.5, 1, 1, 1, 1])
     assert edge_ramp(time, None, 2.0, 0.2).tolist() == pytest.approx([1, 1, 1, 1, 0.5, 0])
     assert edge_ramp(time, None, None, 0.2).tolist() == [1] * 6
+
+
+def test_what_can_be_shown_is_done_as_asked() -> None:
+    delta = np.zeros((3, 46), np.float32)
+    delta[:, :4] = [[0.0], [0.5], [NORM_KNEE / 2]]
+    np.testing.assert_array_equal(softened(delta), delta)
+
+
+def test_more_grows_ever_more_slowly_in_its_own_direction() -> None:
+    direction = np.random.default_rng(0).normal(size=46)
+    direction /= np.linalg.norm(direction)
+    lengths = np.array([2.0, 2.2, 2.6, 3.5, 6.0])
+    out = softened((lengths[:, None] * direction).astype(np.float32))
+    done = np.linalg.norm(out, axis=1)
+    assert done[0] == pytest.approx(2.0, abs=1e-5)
+    assert (np.diff(done) > 0).all()
+    assert (np.diff(done) < np.diff(lengths)).all()
+    assert done[-1] < NORM_MOST
+    np.testing.assert_allclose(out / done[:, None], np.tile(direction, (5, 1)), atol=1e-5)
