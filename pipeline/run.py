@@ -293,7 +293,7 @@ def _notes_on_reach(plans: Plans) -> list[str]:
             least = min(float(left.min()) for left in held)
             notes.append(
                 f"{len(frames)} frames open {what} less than was asked ({least:.0%} of it at the least): "
-                "no frame of this person shows more"
+                "no frame of this person shows more; another take may, as --reference"
             )
     return notes
 
