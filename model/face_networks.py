@@ -123,12 +123,16 @@ class Blendshapes(nn.Module):
 
     def forward(self, landmarks: Tensor) -> Tensor:
         """Scores (N, 52) in [0, 1], named by `BLENDSHAPES`, of landmarks (N, 478, 2 or 3) in any pixels."""
+        return self.logits(landmarks).sigmoid()
+
+    def logits(self, landmarks: Tensor) -> Tensor:
+        """(N, 52) whose sigmoids the scores are."""
         points = landmarks[:, self.chosen, :2]
         points = points - points.mean(1, keepdim=True)
         points = points / points.square().sum(2, keepdim=True).sqrt().mean(1, keepdim=True) * 0.5
         x = self.embed(self.reduce(points.transpose(1, 2)).transpose(1, 2))
         x = self.mixers(torch.cat((self.token.expand(len(x), -1, -1), x), 1))
-        return self.head(x[:, 0]).sigmoid()
+        return self.head(x[:, 0])
 
 
 class _Blaze(nn.Module):

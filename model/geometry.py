@@ -94,17 +94,7 @@ class GeometryModel(nn.Module):
 
     def pose(self, landmarks: Tensor) -> HeadPose:
         """Head pose of landmarks (B, 478, 3), by least squares over the stable ones (Umeyama 1991)."""
-        stable = list(STABLE)
-        seen, canonical = landmarks[:, stable], self.mean_shape[stable].to(landmarks.dtype)
-        seen_center, canonical_center = seen.mean(1, keepdim=True), canonical.mean(0)
-        a, b = seen - seen_center, canonical - canonical_center
-        u, singular, vt = torch.linalg.svd(torch.einsum("nki,kj->nij", a, b))
-        sign = torch.ones_like(singular)
-        sign[:, 2] = torch.sign(torch.linalg.det(u @ vt))  # a rotation, never a reflection
-        rotation = u @ (sign[:, :, None] * vt)
-        scale = (singular * sign).sum(1) / b.square().sum()
-        center = seen_center[:, 0] - scale[:, None] * torch.einsum("nij,j->ni", rotation, canonical_center)
-        return HeadPose(scale, rotation, center)
+        return head_pose(landmarks, self.mean_shape)
 
     def displacement(self, delta_au: Tensor, landmarks: Tensor, *, may_reveal: bool = True) -> Tensor:
         """Where the landmarks go: (B, 478, 2) pixels, for delta_au (B, C) and landmarks (B, 478, 3) pixels.
@@ -166,6 +156,22 @@ class GeometryModel(nn.Module):
     def _drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Raster:
         layers = Layers(self.ring_triangles, self.strip_triangles, self.triangles)
         return Raster(layers, landmarks[..., :2], displacement, size_px)
+
+
+def head_pose(landmarks: Tensor, mean_shape: Tensor) -> HeadPose:
+    """Pose of landmarks (B, 478, 3) pixels against the canonical mean shape (478, 3), by least squares over the
+    stable ones (Umeyama 1991). Differentiable."""
+    stable = list(STABLE)
+    seen, canonical = landmarks[:, stable], mean_shape[stable].to(landmarks.dtype)
+    seen_center, canonical_center = seen.mean(1, keepdim=True), canonical.mean(0)
+    a, b = seen - seen_center, canonical - canonical_center
+    u, singular, vt = torch.linalg.svd(torch.einsum("nki,kj->nij", a, b))
+    sign = torch.ones_like(singular)
+    sign[:, 2] = torch.sign(torch.linalg.det(u @ vt))  # a rotation, never a reflection
+    rotation = u @ (sign[:, :, None] * vt)
+    scale = (singular * sign).sum(1) / b.square().sum()
+    center = seen_center[:, 0] - scale[:, None] * torch.einsum("nij,j->ni", rotation, canonical_center)
+    return HeadPose(scale, rotation, center)
 
 
 def mirror_pairs(mean_shape: Tensor) -> Tensor:

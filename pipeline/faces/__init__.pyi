@@ -1,4 +1,6 @@
 from . import blendshapes as blendshapes
+from . import expression as expression
+from . import following as following
 from .analysis import ClipAnalysis as ClipAnalysis
 from .analysis import FaceTrack as FaceTrack
 from .analysis import Person as Person

@@ -62,14 +62,14 @@ def from_blendshapes(
     """
     if values.ndim != 2 or values.shape[1] != len(names):
         raise ValueError(f"{len(names)} blendshape names need values (n, {len(names)}), got {values.shape}")
-    matrix, filled = _mixing_matrix(tuple(names))
+    matrix, filled = mixing_matrix(tuple(names))
     mixed = np.asarray(values, np.float64) @ matrix
     return np.clip(mixed, 0, 1).astype(np.float32), filled.copy()
 
 
 @cache
-def _mixing_matrix(names: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """((k, C) float64 weights, (C,) bool): how columns add up to action units, and which are complete."""
+def mixing_matrix(names: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """((k, C) float64 weights, (C,) bool): how blendshapes add up to action units, and which are complete."""
     column = {name.lower(): i for i, name in enumerate(names)}
     matrix = np.zeros((len(names), action_units.COUNT))
     filled = np.zeros(action_units.COUNT, np.bool_)

@@ -14,18 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_OUTER_EYES, _LIPS, _BROWS, _EARS, _NOSE = (33, 263), (13, 14), (105, 334), (234, 454), 1
+REGION_MARGIN = 1.5
+"""Side of the region that the landmark network sees, relative to the detector's box: MediaPipe's own."""
+
+OUTER_EYES, NOSE = (33, 263), 1
+PAIRS = (OUTER_EYES, (13, 14), (105, 334), (234, 454))
+"""Landmarks whose middles say how a mesh is proportioned: outer eye corners, lips, brows, ears."""
+
 _MOVED, _GROWN, _TURNED_RADIANS = 0.06, 0.06, float(np.radians(6))
 """What a face does between two looks that shifts its action units no more than the detector's own unrest does."""
 
 _ANOTHER_SIZE, _ANOTHER_TURN_RADIANS = 0.3, float(np.radians(25))
 
-_PAIRS = np.array([_OUTER_EYES, _LIPS, _BROWS, _EARS])
-
 # For how far below the mesh's middle eyes, nose, lips and brows lie, its width and height, how far the nose is
 # to a side, how far below the ears lie, and 1; all relative to the mesh's longer side.
-_SIDE = np.array([0.006, 0.174, 0.051, 0.398, 0.162, 0.498, 0.012, -0.347, 0.376])
-_BELOW = np.array([-0.177, 0.022, 0.238, -0.31, 0.048, -0.003, -0.058, 0.67, -0.132])
+SIDE = np.array([0.006, 0.174, 0.051, 0.398, 0.162, 0.498, 0.012, -0.347, 0.376])
+BELOW = np.array([-0.177, 0.022, 0.238, -0.31, 0.048, -0.003, -0.058, 0.67, -0.132])
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,7 @@ class Place:
 def place_of(landmarks: NDArray[np.floating]) -> Place:
     """The detector's box, most likely, around landmarks (478, 2 or 3)."""
     points = np.asarray(landmarks, np.float64)[:, :2]
-    across = points[_OUTER_EYES[1]] - points[_OUTER_EYES[0]]
+    across = points[OUTER_EYES[1]] - points[OUTER_EYES[0]]
     roll = float(np.arctan2(across[1], across[0]))
     c, s = np.cos(roll), np.sin(roll)
     turn = np.array([[c, -s], [s, c]])  # upright -> display
@@ -65,10 +69,10 @@ def place_of(landmarks: NDArray[np.floating]) -> Place:
     low, high = upright.min(0), upright.max(0)
     middle, side = (low + high) / 2, float(max((high - low).max(), 1e-6))
     about = _proportions((upright - middle) / side, (high - low) / side)
-    below = np.array([0, side * float(_BELOW @ about)])
-    return Place(turn @ (middle + below), side * float(_SIDE @ about), roll)
+    below = np.array([0, side * float(BELOW @ about)])
+    return Place(turn @ (middle + below), side * float(SIDE @ about), roll)
 
 
 def _proportions(mesh: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
-    eyes, lips, brows, ears = mesh[_PAIRS, 1].mean(1)
-    return np.array([eyes, mesh[_NOSE, 1], lips, brows, *size, abs(mesh[_NOSE, 0]), ears, 1.0])
+    eyes, lips, brows, ears = mesh[np.array(PAIRS), 1].mean(1)
+    return np.array([eyes, mesh[NOSE, 1], lips, brows, *size, abs(mesh[NOSE, 0]), ears, 1.0])

@@ -18,6 +18,7 @@ from retarget.model.blendshapes import BLENDSHAPE_LANDMARKS
 
 from ..records import LANDMARKS
 from .detections import DETECTOR_PX, MOST_OVERLAP, Detection, decoded, detection_of, merged
+from .following import REGION_MARGIN
 from .models import FaceModels
 
 LANDMARKS_PX = 256
@@ -41,8 +42,7 @@ def backend() -> str:
 class Networks:
     """One set of the networks; used by one thread at a time."""
 
-    margin = 1.5
-    """Side of a region, relative to the detector's box: MediaPipe's own."""
+    margin = REGION_MARGIN
 
     def __init__(self, models: FaceModels) -> None:
         self._detector, self._landmarks, self._blendshapes = (

@@ -85,8 +85,9 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
             "sharpness": np.ones(n, np.float32),
             "flags": {"blurred": np.zeros(n, np.bool_)},
             "landmarks": np.stack(points),
+            "au_source": "drawn",
         }
-        save_dataset(Dataset(folder=folder, crop=spec, au_source="drawn", **(columns | changes)), {})
+        save_dataset(Dataset(folder=folder, crop=spec, **(columns | changes)), {})
         return open_dataset(folder)
 
     return make

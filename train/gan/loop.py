@@ -27,7 +27,7 @@ from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
 
 from ..data import Dataset, person_marks
-from ..metrics import PerceptualFeatures
+from ..metrics import FaceMeter, PerceptualFeatures, check_source
 from . import ema
 from .batches import Batch, BatchSource, BatchStream
 from .checkpoints import save_editor
@@ -117,6 +117,7 @@ class Run:
     average: Editor
     critics: nn.ModuleDict
     perceptual: PerceptualFeatures | None
+    meter: FaceMeter | None
     generator_optimiser: Adam
     critic_optimiser: Adam
     log: Log
@@ -151,6 +152,9 @@ class Run:
         if compiles and isinstance(editor.generator, Generator) and editor.generator.network is not None:
             editor.generator.network.compile()
         perceptual = PerceptualFeatures().to(device) if options.losses.pair_perceptual else None
+        if options.losses.condition_meter:
+            check_source(dataset)
+        meter = FaceMeter().to(device) if options.losses.condition_meter else None
         adam = {"lr": options.schedule.learning_rate, "betas": (options.schedule.beta1, options.schedule.beta2)}
         return cls(
             options,
@@ -164,6 +168,7 @@ class Run:
             ema.averaged(editor),
             critics,
             perceptual,
+            meter,
             Adam([p for p in editor.parameters() if p.requires_grad], **adam),  # type: ignore[arg-type]
             Adam(critics.parameters(), **adam),  # type: ignore[arg-type]
             Log(folder, is_on=group.is_first),
@@ -232,6 +237,7 @@ class Run:
                 fake,
                 weights,
                 perceptual=self.perceptual,
+                meter=self.meter,
                 adversarial=step >= schedule.adversarial_from_step,
             )
         self._update(self.editor, self.generator_optimiser, total, step)

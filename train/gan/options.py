@@ -78,6 +78,8 @@ class LossOptions(_Options):
     """lambda_1, of a critic's action units on real pictures."""
     condition: float = Field(default=150.0, ge=0)
     """lambda_2, of the action units that the critic sees in edited pictures."""
+    condition_meter: float = Field(default=0.0, ge=0)
+    """The same of those that the tracker's own networks measure there: Eq. 6 without a learnt regressor."""
     self_reconstruction: float = Field(default=30.0, ge=0)
     """lambda_3, of the zero edit."""
     cycle: float = Field(default=30.0, ge=0)
@@ -151,6 +153,10 @@ class RunOptions(_Options):
     loader_threads: int = Field(default=2, ge=1)
 
 
+CAME_LATER = (("losses", "condition_meter"),)
+"""Options that states of earlier versions know nothing of."""
+
+
 class TrainOptions(_Options):
     """A whole training run."""
 
@@ -173,8 +179,14 @@ class TrainOptions(_Options):
 
     @property
     def learning_hash(self) -> str:
-        """Of everything that changes what is learnt: a run can be resumed with options of the same."""
+        """Of everything that changes what is learnt: a run can be resumed with options of the same.
+
+        Options that came later count where they are not at their default, which means what was done before them.
+        """
         described = self.model_dump(
             exclude={"run": True, "schedule": {"epochs", "decay_epochs", "steps", "decay_steps"}}
         )
+        for group, name in CAME_LATER:
+            if described[group][name] == type(getattr(self, group)).model_fields[name].default:
+                del described[group][name]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from retarget.model.editor import Editor
 from retarget.model.generator import Edit, Generator, compose
 
-from ..metrics import PerceptualFeatures
+from ..metrics import FaceMeter, PerceptualFeatures
 from . import losses
 from .batches import Batch
 from .critics import Critic
@@ -81,7 +81,8 @@ def generator_step(
     fake: Edited,
     weights: LossOptions,
     *,
-    perceptual: PerceptualFeatures | None,
+    perceptual: PerceptualFeatures | None = None,
+    meter: FaceMeter | None = None,
     adversarial: bool = True,
 ) -> tuple[Tensor, Losses]:
     """What the generator has to minimise (Eq. 9, and the losses of pairs), and its parts.
@@ -96,6 +97,10 @@ def generator_step(
         found |= _reconstructed(editor, batch, fake, weights)
         if batch.pairs:
             found |= _against_the_true_frame(critics, batch, fake, weights, perceptual)
+    if weights.condition_meter and meter is not None:
+        seen = meter(fake.picture, fake.landmarks).action_units
+        loss = losses.condition_loss(editor.known(seen), editor.known(batch.wanted_au))
+        found["condition_meter"] = weights.condition_meter, loss
     if weights.total_variation:
         found["total_variation"] = weights.total_variation, losses.total_variation(fake.picture)
     generator = editor.generator

@@ -6,6 +6,9 @@ from .changes import leakage as leakage
 from .changes import relative as relative
 from .changes import response as response
 from .crop_meter import CropMeter as CropMeter
+from .expression import Expression as Expression
+from .expression import check_source as check_source
+from .face_meter import FaceMeter as FaceMeter
 from .identity import NOT_INSTALLED as NOT_INSTALLED
 from .identity import PackagedDescriptor as PackagedDescriptor
 from .identity import content_distance as content_distance

@@ -22,6 +22,7 @@ from retarget.model.errors import RetargetError
 from retarget.model.generator import compose
 from retarget.model.geometry import GeometryModel
 from retarget.model.response import FaceResponse, ResponseConfig
+from retarget.pipeline.faces import AU_SOURCE
 from retarget.train.data import person_marks
 from retarget.train.gan import loop
 from retarget.train.gan.configs import recipes
@@ -126,6 +127,21 @@ def test_resuming_is_exact(
     after = weights(tmp_path / "parts/checkpoint.safetensors")
     assert same(after, weights(tmp_path / "whole/checkpoint.safetensors"))
     assert not same(after, before)
+
+
+def test_a_meter_is_listened_to_and_refuses_what_it_does_not_measure(
+    make_dataset: Callable[..., Any], jaw_geometry: GeometryModel, tmp_path: Path
+) -> None:
+    options = small("default", "losses.condition_meter=2", "run.log_steps=1", "run.precision=bf16")
+    dataset = make_dataset(au_source=AU_SOURCE)
+    train(options, dataset, tmp_path / "run", geometry=jaw_geometry, device="cpu", quiet=True)
+    logged = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[0])
+    assert 0 < logged["condition_meter"] < 1
+    kept = load_checkpoint(tmp_path / "run/checkpoint.safetensors")
+    assert not [name for name in kept.state if "landmarker" in name or "mixers" in name]
+    other = make_dataset(name="other", au_source="openface-2")
+    with pytest.raises(RetargetError, match=r"are of openface-2, .*; prepare it with this retarget"):
+        train(options, other, tmp_path / "other", geometry=jaw_geometry, device="cpu", quiet=True)
 
 
 def test_two_processes_learn_what_one_does(

@@ -20,6 +20,7 @@ from retarget.train.gan.load import load_options
 from retarget.train.gan.loop import build_editor
 from retarget.train.gan.options import LossOptions
 from retarget.train.gan.steps import apply_editor, discriminator_step, generator_step, read_only
+from retarget.train.metrics import FaceMeter
 
 JAW = action_units.resolve("AU26")[0]
 SMALL = [
@@ -80,6 +81,21 @@ def test_without_the_adversarial_part_the_critics_are_not_asked(setting: Any) ->
     fake = apply_editor(editor, batch)
     _, parts = generator_step(dict(critics), editor, batch, fake, weights, perceptual=None, adversarial=False)
     assert not [name for name in parts if name.startswith(("mouth", "eyes"))]
+
+
+def test_the_meter_is_equation_6_without_a_critic(setting: Any) -> None:
+    editor, critics, batch, _ = setting
+    weights, meter, fake = LossOptions(condition_meter=3), FaceMeter(), apply_editor(editor, batch)
+    _, parts = generator_step(dict(critics), editor, batch, fake, weights, meter=meter, adversarial=False)
+    with torch.no_grad():
+        by_hand = (meter(fake.picture, fake.landmarks).action_units - batch.wanted_au).square().mean()
+        _, without = generator_step(dict(critics), editor, batch, fake, LossOptions(), adversarial=False)
+    assert parts["condition_meter"].item() == pytest.approx(by_hand.item(), rel=1e-5)
+    assert (parts["total"] - without["total"]).item() == pytest.approx(3 * by_hand.item(), rel=1e-3)
+    assert "condition_meter" not in without
+    editor.zero_grad()
+    losses.condition_loss(meter(fake.picture, fake.landmarks).action_units, batch.wanted_au).backward()
+    assert touched(editor)
 
 
 def test_the_papers_total_is_equation_9(make_dataset: Callable[..., Any], jaw_geometry: GeometryModel) -> None:
