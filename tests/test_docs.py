@@ -108,7 +108,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy(SAMPLES / source, folder / name, seconds)
     copy(SAMPLES / "actress.mp4", folder / "shot.%04d.png", 0.1)
     (folder / "stills").mkdir()
-    shutil.copy(folder / "shot.0000.png", folder / "stills/her.png")
+    shutil.copy(next(folder.glob("shot.*.png")), folder / "stills/her.png")
     (folder / "smile.yaml").write_text("curves:\n  AU12: {0: 0, 0.2s: 0.6}\n")
     (folder / "pair.yaml").write_text(
         "faces:\n  - {face: 0, curves: {AU12: 0.4}}\n  - {face: 1, curves: {AU04: 0.4}}\n"
