@@ -18,6 +18,7 @@ from . import action_units
 from .blocks import BlockStyle, MsfUNet, Norm, zero_initialised
 from .geometry import GeometryModel
 from .images import box_mean, warp
+from .raster import Raster
 
 SHUFFLE = 2
 """The motion head's network runs at 1/SHUFFLE of the crop: layers at full size cost most and see least."""
@@ -165,21 +166,20 @@ class Generator(nn.Module):
             nothing = torch.zeros_like(image)
             flow = self.geometry.flow(landmarks, displacement, size_px)
             return Edit(flow, nothing[:, :1], paint=nothing, shade=nothing)
-        flow, holes = self.geometry.flow_and_holes(landmarks, displacement, size_px)
-        correction: Correction = self.network(image, delta_au, flow, holes)
+        drawn = self.geometry.drawn(landmarks, displacement, size_px)
+        correction: Correction = self.network(image, delta_au, drawn.flow, drawn.holes)
         needed = self.geometry.reveal(landmarks, displacement).to(image.dtype)
-        return self._bounded(correction, image, delta_au, flow, holes, needed)
+        return self._bounded(correction, image, delta_au, drawn, needed)
 
-    def _bounded(
-        self, raw: Correction, image: Tensor, delta_au: Tensor, flow: Tensor, holes: Tensor, needed: Tensor
-    ) -> Edit:
+    def _bounded(self, raw: Correction, image: Tensor, delta_au: Tensor, drawn: Raster, needed: Tensor) -> Edit:
         """The network's raw answers, kept to where and how far each may act.
 
         `needed` (B, 2): how much of each hole is new; teeth and eyes that are in the plate are not painted over.
+        Where lips or lids shut, nothing is corrected: their edges meet as the geometry says.
         """
-        config = self.config
+        config, flow, holes = self.config, drawn.flow, drawn.holes
         gate = _gate(delta_au)
-        reach = gate * _reach(flow)
+        reach = gate * _reach(flow) * (1 - drawn.joints)
         flow = flow + config.residual_flow_fraction * config.crop_px * reach * raw.flow.tanh()
         radius_px = round(config.mask_dilation_fraction * config.crop_px)
         bound = (_dilated(holes, radius_px) * needed[:, :, None, None]).amax(1, keepdim=True)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from . import insides
 from .mesh import LANDMARKS, STABLE
 from .openings import followers, kept_shut, met
-from .raster import Layers, Raster, ring_triangles, strip_triangles
+from .raster import Layers, Raster
 from .response import FaceResponse, ResponseConfig
 
 
@@ -55,8 +55,6 @@ class GeometryModel(nn.Module):
     weight: Tensor
     mean_shape: Tensor
     triangles: Tensor
-    strip_triangles: Tensor
-    ring_triangles: Tensor
 
     def __init__(self, config: GeometryConfig) -> None:
         super().__init__()
@@ -65,9 +63,8 @@ class GeometryModel(nn.Module):
         self.register_buffer("mean_shape", torch.zeros(LANDMARKS, 3))
         self.register_buffer("triangles", torch.zeros(config.triangle_count, 3, dtype=torch.int64))
         self.response = None if config.response is None else FaceResponse(config.response).requires_grad_(False)
-        self.register_buffer("strip_triangles", strip_triangles(), persistent=False)
-        self.register_buffer("ring_triangles", ring_triangles(), persistent=False)
         self._kept: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        self._layers: dict[torch.device, Layers] = {}
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     @classmethod
@@ -133,29 +130,28 @@ class GeometryModel(nn.Module):
 
         Channel 0 is x, 1 is y. Zero outside the ring around the face.
         """
-        return self._drawn(landmarks, displacement, size_px).flow()
+        return self.drawn(landmarks, displacement, size_px).flow
 
     def holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Tensor:
         """(B, 2, S, S) in {0, 1}: the mouth's (0) and the eyes' (1) openings after the move.
 
         What lies in there the warp can only stretch: a prior for where a network may paint.
         """
-        return self._drawn(landmarks, displacement, size_px).holes()
+        return self.drawn(landmarks, displacement, size_px).holes
 
-    def flow_and_holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
-        """Both, with the mesh drawn once."""
-        raster = self._drawn(landmarks, displacement, size_px)
-        return raster.flow(), raster.holes()
+    def drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Raster:
+        """The mesh drawn once, for all that can be read off it."""
+        device = self.mean_shape.device
+        if device not in self._layers:
+            with torch.inference_mode(mode=False), torch.no_grad():
+                self._layers[device] = Layers.of_mesh(self.mean_shape, self.triangles)
+        return Raster(self._layers[device], landmarks, displacement, size_px)
 
     def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:
         """(B, 2) in [0, 1]: how much of what is seen through the mouth (0) and the eyes (1) after the move was not
         seen before, and has to be made up. What parts by less than a quarter shows what it showed, stretched.
         """
         return insides.revealed(landmarks[..., :2], displacement)
-
-    def _drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Raster:
-        layers = Layers(self.ring_triangles, self.strip_triangles, self.triangles)
-        return Raster(layers, landmarks[..., :2], displacement, size_px)
 
 
 def head_pose(landmarks: Tensor, mean_shape: Tensor) -> HeadPose:
@@ -181,3 +177,4 @@ def mirror_pairs(mean_shape: Tensor) -> Tensor:
 
 def _forget(model: GeometryModel, _: object) -> None:
     model._kept.clear()
+    model._layers.clear()

@@ -11,8 +11,12 @@ from torch import Tensor, nn
 from .mesh import LEFT_EYE, LEFT_IRIS, MOUTH, OPENINGS, RIGHT_EYE, RIGHT_IRIS, STABLE
 from .openings import SHUT, SLIT
 
-_RIM = 0.02
-"""Relative to an opening's width: how far into lips and lids, as the mesh has them, teeth and eyeball may show."""
+_RIMS = ((0.03, 0.02, 0.02), (0.025, 0.04, 0.04))
+"""Relative to the width of each opening: how far into the upper and into the lower one of its lips or lids, as the
+mesh has them, teeth and eyeball may show."""
+
+_EDGES = tuple([index for opening in OPENINGS for index in opening[side][1:-1]] for side in (0, 1))
+"""The upper and the lower edges of all openings, without their corners."""
 
 _SURELY_OPEN = 0.125
 """Gap between the lips over the mouth's width: landmarks of the inner lips lie a little inside the red, and from
@@ -70,22 +74,26 @@ def rims(points: Tensor, displacement: Tensor) -> Tensor:
 
     The mesh's edge lies a little inside teeth or eyeball; shut, that would be a bright line between the lips.
     """
+    # All openings at once: many small steps are what costs time here.
+    upper, lower = (list(chain) for chain in _EDGES)
+    ends = points[:, [opening[0][-1] for opening in OPENINGS]] - points[:, [opening[0][0] for opening in OPENINGS]]
+    sizes = torch.tensor([len(opening[0]) - 2 for opening in OPENINGS], device=points.device)
+    width = ends.norm(dim=-1, keepdim=True).repeat_interleave(sizes, 1, output_size=len(upper))
+    apart = points[:, lower] - points[:, upper]
+    before = apart.norm(dim=-1, keepdim=True)
+    # From the displacement itself: exactly nothing where nothing moves.
+    parted = displacement[:, lower] - displacement[:, upper]
+    closed_by = -(parted * apart).sum(-1, keepdim=True) / (before + 1e-3)
+    closing = (2.5 * closed_by / (before + 1e-3) - 0.5).clamp(0, 1)  # from a fifth to three fifths closed
+    gap = before - closed_by
+    nearly = (2 - gap / (SLIT * width)).clamp(0, 1)
+    rim = width * closing * nearly * apart / (before + 1e-3)
     out = torch.zeros_like(points)
-    for opening in OPENINGS:
-        upper, lower = (list(chain[1:-1]) for chain in opening)
-        across = points[:, opening[0][-1]] - points[:, opening[0][0]]
-        width = across.norm(dim=-1)[:, None, None]
-        apart = points[:, lower] - points[:, upper]
-        before = apart.norm(dim=-1, keepdim=True)
-        # From the displacement itself: exactly nothing where nothing moves.
-        parted = displacement[:, lower] - displacement[:, upper]
-        closed_by = -(parted * apart).sum(-1, keepdim=True) / (before + 1e-3)
-        closing = (2.5 * closed_by / (before + 1e-3) - 0.5).clamp(0, 1)  # from a fifth to three fifths closed
-        gap = before - closed_by
-        nearly = (2 - gap / (SLIT * width)).clamp(0, 1)
-        rim = _RIM * width * closing * nearly * apart / (before + 1e-3)
-        out[:, upper] -= rim
-        out[:, lower] += rim
+    above, below = torch.tensor(_RIMS, dtype=points.dtype, device=points.device).repeat_interleave(sizes, 1)[
+        ..., None
+    ]
+    out[:, upper] = -above * rim
+    out[:, lower] = below * rim
     return out
 
 

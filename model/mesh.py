@@ -45,3 +45,6 @@ FACE_OVAL = (
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 """The face's outline, clockwise in the picture, from the middle of the forehead."""
+
+FOREHEAD, CHIN = 10, 152
+"""The top and the bottom of that outline, in the middle."""

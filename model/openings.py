@@ -16,6 +16,10 @@ from .mesh import LEFT_EYE, MOUTH, OPENINGS, RIGHT_EYE
 SLIT, _OVERLAP = 0.08, 0.02
 """Relative to an opening's width: a gap that closes below the first is shut, with the second as overlap."""
 
+_LEFT, _NARROW = (0.35, 0.55), (0.1, 0.16)
+"""Of the gap between lips: what the move leaves of it, and that over the mouth's width. Below the first of each
+they are meant to touch, from the second on they are not."""
+
 _GIVE_WAY = (0.12, 0.08, 0.08)
 """Canonical units, by opening: how far around it skin follows its edge."""
 
@@ -46,12 +50,43 @@ def met(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
         closing = ((before - gap) / (0.5 * before.clamp(min=0) + 1e-3)).clamp(0, 1)
         squeezed = torch.where(gap < slit, gap * (slit + overlap) / slit - overlap, gap)
         wanted = gap + closing * (squeezed - gap)
+        if opening is MOUTH:
+            wanted = wanted - _touching(before, gap, width) * (wanted + overlap).clamp(min=0)
         # Landmarks of a closed mouth already overlap a little; that much is left as it is.
         wanted = wanted.maximum(before.clamp(max=0) - closing * overlap * (before > 0))
         change = (wanted - gap) * down[:, None]
         out[:, upper] -= change * (1 - lower_gives)
         out[:, lower] += change * lower_gives
     return out
+
+
+def _touching(before: Tensor, gap: Tensor, width: Tensor) -> Tensor:
+    """(B, 1, 1) in [0, 1]: how far lips whose gaps were and become so (B, n, 1) are meant to touch.
+
+    Models of motion fall short of what is asked: lips that lose most of their gap were asked to shut.
+    """
+    widest, left = before.amax(1, keepdim=True), gap.amax(1, keepdim=True)
+    lost = (_LEFT[1] - left / widest.clamp(min=1e-6)) / (_LEFT[1] - _LEFT[0])
+    narrow = (_NARROW[1] - left / width.clamp(min=1e-6)) / (_NARROW[1] - _NARROW[0])
+    return lost.clamp(0, 1) * narrow.clamp(0, 1) * (widest > 0)
+
+
+def shutting(points: Tensor, displacement: Tensor) -> Tensor:
+    """(B, 3) in [0, 1]: how far each opening, in the order of OPENINGS, is about to be shut by the move: 1 where
+    lips or lids that were apart meet, exactly 0 where nothing moves."""
+    upper, lower = ([index for opening in OPENINGS for index in opening[side]] for side in (0, 1))
+    apart, parted = (p[:, lower] - p[:, upper] for p in (points, displacement))
+    gap = apart.norm(dim=-1)
+    closed_by = -(parted * apart).sum(-1) / (gap + 1e-3)
+    sizes = [len(opening[0]) for opening in OPENINGS]
+    out = []
+    for opening, before, closed in zip(OPENINGS, gap.split(sizes, 1), closed_by.split(sizes, 1), strict=True):
+        width = (points[:, opening[0][-1]] - points[:, opening[0][0]]).norm(dim=-1, keepdim=True).clamp(min=1e-6)
+        widest, place = before.max(1, keepdim=True)
+        lost = closed.gather(1, place)
+        nearly = (2 - (widest - lost) / (SLIT * width)).clamp(0, 1)
+        out.append(nearly * (3 * lost / (widest + 1e-3)).clamp(0, 1))
+    return torch.cat(out, 1)
 
 
 def kept_shut(

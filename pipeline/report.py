@@ -10,6 +10,7 @@ from typing import Any
 
 from retarget.model import action_units
 
+from .edit import MEANINGS, Fade
 from .errors import ReportError
 from .files import write_whole
 
@@ -28,7 +29,9 @@ class FaceReport:
     seconds: tuple[float, ...]
     """Of its moments, from the source's first frame."""
     allowed: tuple[float, ...]
-    """In [0, 1]: how much pose, confidence and appearance let through."""
+    """In [0, 1]: how much pose, border, confidence and appearance let through."""
+    fades: tuple[Fade, ...]
+    """Where and why less was done than was asked; in reports of before there were any, nothing."""
     own: Mapping[str, tuple[float, ...]]
     """Per action unit, absolute, smoothed."""
     v_rel: Mapping[str, tuple[float, ...]]
@@ -46,7 +49,7 @@ class Report:
     frames_without_face: int = 0
     """No face found at all; passed through."""
     frames_faded: int = 0
-    """Edited with less than the asked strength because of pose, confidence or size."""
+    """Edited with less than the asked strength because of pose, border, confidence or appearance."""
     decode_failures: int = 0
     """Pictures that the decoder could not or only partly make; their place in time is kept."""
     shots: int = 0
@@ -140,6 +143,7 @@ def _face_of(face: Any) -> FaceReport:
         size_px=float(face["size_px"]),
         seconds=_column(face["seconds"]),
         allowed=_column(face["allowed"]),
+        fades=tuple(_fade_of(fade) for fade in face.get("fades", ())),
         own={name: _column(values) for name, values in face["own"].items()},
         v_rel={name: _column(values) for name, values in face["v_rel"].items()},
         held_back={str(name): _column(values) for name, values in face.get("held_back", {}).items()},
@@ -150,6 +154,12 @@ def _face_of(face: Any) -> FaceReport:
     if not set(read.own) == set(read.v_rel) <= set(action_units.NAMES):
         raise ValueError("unknown action units")
     return read
+
+
+def _fade_of(fade: Any) -> Fade:
+    if fade["cause"] not in MEANINGS:
+        raise ValueError("unknown cause of a fade")
+    return Fade(int(fade["first_frame"]), int(fade["last_frame"]), fade["cause"])
 
 
 def _column(values: Any) -> tuple[float, ...]:

@@ -32,6 +32,9 @@ from .usage import check_table
 
 BLEND_AHEAD_FRAMES = 2
 
+FADES_SHOWN = 6
+"""Of a face, in a note; the report has them all."""
+
 
 def retarget_video(
     source: str | Path,
@@ -222,6 +225,7 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
             *_unused_references(references),
             *_notes_on_source(session, plans),
             *_notes_on_reach(plans),
+            *_notes_on_fades(plans),
         ),
         details={
             "retarget": importlib.metadata.version("retarget"),
@@ -298,6 +302,18 @@ def _notes_on_reach(plans: Plans) -> list[str]:
     return notes
 
 
+def _notes_on_fades(plans: Plans) -> list[str]:
+    """One on each face that is held back: "face 0: less is done in frames 40-61 (turned away)"."""
+    notes = []
+    for plan in plans.faces:
+        if plan.fades:
+            shot = f"shot {plan.track.shot}, " if len(plans.analysis.shots) > 1 else ""
+            shown = ", ".join(map(str, plan.fades[:FADES_SHOWN]))
+            more = f" and {len(plan.fades) - FADES_SHOWN} more" if len(plan.fades) > FADES_SHOWN else ""
+            notes.append(f"{shot}face {plan.position}: less is done in frames {shown}{more}")
+    return notes
+
+
 def _curves_of(plan: FacePlan) -> FaceReport:
     moved = np.flatnonzero(np.abs(plan.delta_au).max(axis=0) >= 1e-3)
     return FaceReport(
@@ -307,6 +323,7 @@ def _curves_of(plan: FacePlan) -> FaceReport:
         seconds=tuple(np.round(plan.track.seconds, 4).tolist()),
         allowed=tuple(np.round(plan.allowed, 3).tolist()),
         held_back={name: tuple(np.round(left, 3).tolist()) for name, left in plan.held_back.items()},
+        fades=plan.fades,
         own=_columns(plan.own, moved),
         v_rel=_columns(plan.delta_au, moved),
     )

@@ -1,6 +1,8 @@
 from .blend import blended as blended
 from .blend import edited_box as edited_box
 from .borrow import borrowing as borrowing
+from .causes import MEANINGS as MEANINGS
+from .causes import Fade as Fade
 from .lender import Lender as Lender
 from .lender import lender_of as lender_of
 from .looks import Seen as Seen
@@ -23,4 +25,4 @@ from .references import References as References
 from .render import Renderer as Renderer
 from .schedule import EditSchedule as EditSchedule
 from .trajectory import NORM_KNEE as NORM_KNEE
-from .trajectory import envelope as envelope
+from .trajectory import facing as facing

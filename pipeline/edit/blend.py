@@ -7,7 +7,7 @@ ever converted or resampled. What the network paints is added as a difference to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from ..faces import chain
 from ..records import Box, Frame, VideoInfo
-from .fields import Affine, across_jumps, has_jumps, in_planes, on_part, on_plane
+from .fields import Affine, crop_from_part, in_planes, on_part
 from .lay import Laid
 from .records import FaceEdit, Fill
+from .torn import Torn, mixed, torn_cells, torn_pixels
 
 MOTION_FLOOR_PX = 0.02
 """Crop pixels of motion below which a pixel counts as unmoved."""
@@ -32,8 +33,17 @@ SHARE_FLOOR = 1 / 255
 BORDER_FRACTION = 0.04
 """Width of the rim of the crop over which an edit fades out, relative to its side."""
 
-_Sources = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""x and y, (h, w) each, of where every pixel of a part comes from, in the plane's pixels."""
+
+@dataclass(frozen=True, eq=False)
+class _Motion:
+    """Of the part of a plane that lies in the edited rectangle."""
+
+    part: Box
+    to_crop: Affine
+    """Both counted from the centre of their first pixel."""
+    sources: tuple[NDArray[np.float32], NDArray[np.float32]]
+    """x and y, (h, w) each, of where every pixel of the part comes from, in the plane's pixels."""
+    torn: Torn | None
 
 
 def blended(frame: Frame, edits: Sequence[FaceEdit], info: VideoInfo) -> Frame:
@@ -75,18 +85,19 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
     crop_from_coded = chain(edit.crop_from_display, info.display_from_coded)
     residual = None if edit.residual is None else in_planes(edit.residual, frame.pixel_format, info.color)
     pixel_format, planes = frame.pixel_format, list(frame.planes)
-    is_torn = has_jumps(edit.flow)
-    maps: dict[tuple[int, int], tuple[Box, Affine, _Sources]] = {}
+    cells = torn_cells(edit.flow)
+    motions: dict[tuple[int, int], _Motion] = {}
     laid = [Laid(fill, frame, info, crop_from_coded) for fill in edit.fills]
     for i in range(pixel_format.color_plane_count):
         shift = pixel_format.plane_shift(i)
-        if shift not in maps:  # both chroma planes move alike
-            maps[shift] = _motion(edit.flow, box, crop_from_coded, shift, is_torn=is_torn)
-        part, crop_from_plane, sources = maps[shift]
+        if shift not in motions:  # both chroma planes move alike
+            motions[shift] = _motion(edit.flow, cells, box, crop_from_coded, shift)
+        motion = motions[shift]
+        part = motion.part
         # Subsampled chroma has no detail that a cubic would save.
-        moved = _moved(planes[i], sources, pixel_format.depth_bits, is_fine=shift == (0, 0))
+        moved = _moved(planes[i], motion, pixel_format.depth_bits, is_fine=shift == (0, 0))
         if residual is not None:
-            moved = _added(moved, on_part(residual[i], part, crop_from_plane), pixel_format.depth_bits)
+            moved = _added(moved, on_part(residual[i], part, motion.to_crop), pixel_format.depth_bits)
         for fill in laid:
             moved = fill.over(moved, i, part)
         planes[i] = planes[i].copy()
@@ -95,26 +106,31 @@ def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
 
 
 def _motion(
-    flow: NDArray[np.float32], box: Box, crop_from_coded: Affine, shift: tuple[int, int], *, is_torn: bool
-) -> tuple[Box, Affine, _Sources]:
-    """For planes subsampled by `shift`: their part in the box, their affine map to the crop, and the sources of
-    the part's pixels."""
+    flow: NDArray[np.float32],
+    cells: NDArray[np.bool_] | None,
+    box: Box,
+    crop_from_coded: Affine,
+    shift: tuple[int, int],
+) -> _Motion:
+    """For planes subsampled by `shift`; `cells` are where the flow is torn."""
     part = box.scaled_down(*shift)
-    crop_from_plane = on_plane(crop_from_coded, shift)
+    to_crop = crop_from_part(crop_from_coded, shift, part)
     # A displacement only turns and scales; the offset of the affine map does not touch it.
-    plane_from_crop = np.linalg.inv(crop_from_plane[:, :2]).astype(np.float32)
+    plane_from_crop = np.linalg.inv(to_crop[:, :2]).astype(np.float32)
     # One by one: cv2 warps two single fields in less time than one of two channels.
-    look_up = across_jumps if is_torn else on_part
-    x, y = (look_up(field, part, crop_from_plane) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
+    x, y = (on_part(field, part, to_crop) for field in cv2.split(cv2.transform(flow, plane_from_crop)))
     x += np.arange(part.left, part.right, dtype=np.float32)[None, :]
     y += np.arange(part.top, part.bottom, dtype=np.float32)[:, None]
-    return part, crop_from_plane, (x, y)
+    torn = None if cells is None else torn_pixels(flow, cells, part, to_crop)
+    return _Motion(part, to_crop, (x, y), torn)
 
 
-def _moved(plane: NDArray[Any], sources: _Sources, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
+def _moved(plane: NDArray[Any], motion: _Motion, depth_bits: int, *, is_fine: bool) -> NDArray[Any]:
     """What a part of the plane shows after the motion."""
     interpolation = cv2.INTER_CUBIC if is_fine else cv2.INTER_LINEAR
-    moved = cv2.remap(plane, *sources, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(plane, *motion.sources, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    if motion.torn is not None:
+        moved.ravel()[motion.torn.where] = mixed(plane, motion.torn, interpolation)
     if depth_bits in (8, 16):
         return moved
     # A cubic overshoots at edges; cv2 stops at what the type holds, which 10 bits in uint16 do not fill.

@@ -45,20 +45,28 @@ def borrowing(plans: Plans, renderer: Renderer) -> Plans:
     if not renderer.borrows:
         return plans
     faces, lent = [], _Lent()
+    looks: dict[int, list[Looks]] = {}  # by person, who may be in many shots; those without a number apart
     for plan in plans.faces:
         moments = np.flatnonzero(plan.is_active)
         if len(moments):
-            plan = _borrowing(plans, plan, moments, renderer, lent)
+            who = plan.track.person or id(plan.track)
+            if who not in looks:
+                seen = list(_seen(plans, plan.track))
+                looks[who] = [looks_of(seen, part) for part in PARTS]
+            plan = _borrowing(plans, plan, moments, renderer, looks[who], lent)
         faces.append(plan)
     return replace(plans, faces=tuple(faces), loans=lent.loans(renderer.crop))
 
 
 def _borrowing(
-    plans: Plans, plan: FacePlan, moments: NDArray[np.int64], renderer: Renderer, lent: _Lent
+    plans: Plans,
+    plan: FacePlan,
+    moments: NDArray[np.int64],
+    renderer: Renderer,
+    looks: Sequence[Looks],
+    lent: _Lent,
 ) -> FacePlan:
     """The plan, held back to what is seen in any frame, then to what is seen in those that were chosen."""
-    mine = list(_seen(plans, plan.track))
-    looks = [looks_of(mine, part) for part in PARTS]
     view = _View(plans, plan, moments, renderer)
     shown = [view.shown(part, seen) for part, seen in zip(PARTS, looks, strict=True)]
     plan = view.within_reach(plan, np.concatenate(shown, 1))

@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 from ..drivers import Driver, neutral_at, neutral_of
 from ..errors import OptionError
 from ..faces import ClipAnalysis, FaceTrack, Person, Shot
-from ..smoothing import runs, smooth
+from ..smoothing import smooth
+from .causes import Fade
+from .fading import FULL_EFFECT, allowances, fades_of
 from .lender import Lender
 from .loan import Loans, Sighting
 from .options import PlanOptions
-from .trajectory import edge_ramp, envelope, relative, softened
+from .trajectory import relative, softened
 
 EDIT_FLOOR = 1 / 255
 """Relative action units all below this leave the frame untouched."""
-
-APPEARANCE_RAMP_SECONDS = 0.2
-"""Over which an edit sets in when a face appears within a shot, or goes before it is lost."""
-
-ENVELOPE_SMOOTH_SECONDS = 0.3
 
 Array = NDArray[np.float32]
 
@@ -40,7 +37,9 @@ class FacePlan:
     delta_au: Array
     """(n, C) relative action units, softened where they are more than can be shown."""
     allowed: NDArray[np.float64]
-    """(n,) in [0, 1]: how much pose, confidence and appearance let through."""
+    """(n,) in [0, 1]: how much pose, border, confidence and appearance let through."""
+    fades: tuple[Fade, ...]
+    """Where and why less is done than was asked."""
     alignments: NDArray[np.float64]
     """(n, 4) smoothed, see crop.alignment."""
     asked: Array = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -69,8 +68,8 @@ class Plans:
 
     @property
     def faded_frames(self) -> int:
-        """Frames in which some face's edit is held back by pose, confidence or appearance."""
-        return len({int(frame) for plan in self.faces for frame in plan.track.frames[plan.allowed < 0.99]})
+        """Frames in which some face's edit is held back, see `fading`."""
+        return len({int(frame) for plan in self.faces for frame in plan.track.frames[plan.allowed < FULL_EFFECT]})
 
     @property
     def edited_persons(self) -> tuple[Person, ...]:
@@ -143,9 +142,11 @@ def _plan(
 ) -> FacePlan:
     seconds = track.seconds
     own = smooth(track.action_units, seconds, window_seconds=options.smooth_seconds)
-    allowed = _allowed(track, shot)
+    by_cause = allowances(track, shot)
+    allowed = np.minimum.reduce(list(by_cause.values()))
     target = driver.target(seconds, position)
     asked = relative(own, neutral, target, gain=gain * allowed[:, None])
+    is_asked = np.abs(relative(own, neutral, target, gain=gain)).max(axis=1) >= EDIT_FLOOR
     return FacePlan(
         track=track,
         position=position,
@@ -153,6 +154,7 @@ def _plan(
         asked=np.linalg.norm(asked, axis=1),
         delta_au=softened(asked),
         allowed=allowed,
+        fades=fades_of(track, by_cause, is_asked),
         alignments=_steady(track.alignments, seconds, options.smooth_seconds),
     )
 
@@ -161,18 +163,6 @@ def _steady(alignments: NDArray[np.float64], seconds: NDArray[np.float64], windo
     unwrapped = alignments.copy()
     unwrapped[:, 3] = np.unwrap(unwrapped[:, 3])
     return smooth(unwrapped, seconds, window_seconds=window)
-
-
-def _allowed(track: FaceTrack, shot: Shot) -> NDArray[np.float64]:
-    raw = envelope(track.yaw_degrees, track.pitch_degrees, track.confidence)
-    steady = np.clip(smooth(raw[:, None], track.seconds, window_seconds=ENVELOPE_SMOOTH_SECONDS)[:, 0], 0, 1)
-    allowed = np.minimum(steady, raw)
-    for start, stop in unbroken(track):
-        seconds = track.seconds[start:stop]
-        appears = seconds[0] if track.frames[start] > shot.first_frame + 1 else None
-        vanishes = seconds[-1] if track.frames[stop - 1] < shot.last_frame - 1 else None
-        allowed[start:stop] *= edge_ramp(seconds, appears, vanishes, APPEARANCE_RAMP_SECONDS)
-    return allowed
 
 
 def _neutral(
@@ -197,8 +187,3 @@ def _neutral(
 
 def _is_one(one: FaceTrack, other: FaceTrack) -> bool:
     return one.person == other.person != 0
-
-
-def unbroken(track: FaceTrack) -> list[tuple[int, int]]:
-    """(start, stop) of the track's runs of consecutive frames; where the face was lost in between, one ends."""
-    return runs(track.frames.astype(np.float64), 0.5)  # half a frame: any missing one breaks a run

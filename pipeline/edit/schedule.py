@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from retarget.model.crop_spec import CropSpec
 
 from ..faces import ClipAnalysis, FaceTrack, apply, crop_matrix
-from .plan import FacePlan, Plans, unbroken
+from .fading import unbroken
+from .plan import FacePlan, Plans
 from .records import FaceRequest, FillRequest
 from .references import References
 

@@ -56,6 +56,8 @@ class FaceTrack:
     size_px: NDArray[np.float64]
     centers: NDArray[np.float64]
     """(n, 2) display pixels."""
+    outside: NDArray[np.float64]
+    """(n,) share of its landmarks that lie beyond the picture."""
     person: int = 0
     """Number of the person in the clip, from 1; 0 where nobody looked."""
     portraits: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))

@@ -1,6 +1,6 @@
 """What tracking found in a clip, kept: nothing is tracked twice.
 
-An entry is one zip file, named by a hash of everything that its content depends on: `v2/ab/ab12....tracks`. It
+An entry is one zip file, named by a hash of everything that its content depends on: `v3/ab/ab12....tracks`. It
 appears whole or not at all, its parts have checksums, and whatever cannot be read is ignored and written anew.
 Entries that were not used for longest go when the folder grows beyond its limit.
 """
@@ -35,7 +35,7 @@ from .landmark_store import LandmarkStore
 from .landmarker import tracker_details
 from .options import TrackOptions
 
-_VERSION = "v2"
+_VERSION = "v3"
 """Part of every name: raised when an entry's layout changes, or tracking does within a version of the package."""
 
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)

@@ -40,7 +40,8 @@ class Collector:
             for face in frame.faces:
                 key = (frame.shot, face.face_id)
                 collector = self._faces.setdefault(key, _FaceCollector(*key))
-                collector.add(self._landmarks.add(face.landmarks), frame, seconds, face)
+                outside = self._outside(face.landmarks)
+                collector.add(self._landmarks.add(face.landmarks), frame, seconds, face, outside)
             yield frame
 
     def analysis(self, largest_rejected_px: float = 0.0) -> ClipAnalysis:
@@ -55,6 +56,12 @@ class Collector:
             largest_rejected_px=largest_rejected_px,
             landmark_store=self._landmarks,
         )
+
+    def _outside(self, landmarks: NDArray[np.floating]) -> float:
+        """Share of landmarks (478, 3) that lie beyond the picture."""
+        size = (self._info.display_width, self._info.display_height)
+        is_beyond = (landmarks[:, :2] < 0) | (landmarks[:, :2] > size)
+        return float(is_beyond.any(axis=1).mean())
 
     def _extend_shot(self, frame: TrackedFrame, seconds: float) -> None:
         if not self._shots or self._shots[-1].number != frame.shot:
@@ -74,18 +81,19 @@ class _FaceCollector:
         self.seconds: list[float] = []
         self.units: list[NDArray[np.float32]] = []
         self.alignments: list[NDArray[np.float64]] = []
-        self.scalars: list[tuple[float, float, float, float, float, float]] = []
+        self.scalars: list[tuple[float, ...]] = []
 
-    def add(self, row: int, frame: TrackedFrame, seconds: float, face: Face) -> None:
+    def add(self, row: int, frame: TrackedFrame, seconds: float, face: Face, outside: float) -> None:
         self.rows.append(row)
         self.frames.append(frame.index)
         self.seconds.append(seconds)
         self.units.append(face.action_units)
         self.alignments.append(alignment(face.landmarks))
-        self.scalars.append((face.confidence, face.yaw_degrees, face.pitch_degrees, face.size_px, *face.center))
+        pose = (face.yaw_degrees, face.pitch_degrees)
+        self.scalars.append((face.confidence, *pose, face.size_px, *face.center, outside))
 
     def track(self) -> FaceTrack:
-        scalars = np.array(self.scalars, np.float64).reshape(-1, 6)
+        scalars = np.array(self.scalars, np.float64).reshape(-1, 7)
         return FaceTrack(
             shot=self.shot,
             face_id=self.face_id,
@@ -99,4 +107,5 @@ class _FaceCollector:
             pitch_degrees=scalars[:, 2],
             size_px=scalars[:, 3],
             centers=scalars[:, 4:6],
+            outside=scalars[:, 6],
         )

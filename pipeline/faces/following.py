@@ -9,7 +9,7 @@ of the mesh: 2.9 %), the middle within 1.4 % (2.9 %).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ class Place:
     roll_radians: float
     """In-plane turn; positive is clockwise in the picture."""
 
+    @property
+    def is_upside_down(self) -> bool:
+        """Whether it is turned by more than 90 degrees."""
+        return bool(np.cos(self.roll_radians) < 0)
+
     def is_another(self, other: Place) -> bool:
         """Whether a face is so much larger, smaller or otherwise turned that it can hardly be the one expected."""
         grown = abs(float(np.log(self.size_px / other.size_px)))
@@ -53,6 +58,10 @@ class Place:
         moved = float(np.linalg.norm(self.center - other.center)) / other.size_px
         grown = abs(self.size_px / other.size_px - 1)
         return moved > _MOVED or grown > _GROWN or self._turned(other) > _TURNED_RADIANS
+
+    def turned(self, radians: float) -> Place:
+        """The same box, with a face that is turned further by so much."""
+        return replace(self, roll_radians=self.roll_radians + radians)
 
     def _turned(self, other: Place) -> float:
         return float(abs((self.roll_radians - other.roll_radians + np.pi) % (2 * np.pi) - np.pi))

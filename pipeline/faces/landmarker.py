@@ -39,8 +39,20 @@ WINDOW_PX = 256
 SEARCH_MARGIN = 2.2
 """Side of the window in which a lost face is looked for, relative to the detector's box."""
 
+SURE_OF_MESH = 0.5
+"""Confidence of a mesh below which it is looked for again where the detector says, not where the mesh does."""
+
+CLEAR_SCORE = 0.8
+"""The detector's for a face seen upright from nearby: 95 % of 87 faces have more than 0.83, what was none 0.77."""
+
 CALLS_AT_ONCE = 2
 """Landmark calls that may be under way."""
+
+LEAST_LIGHT = 96.0
+"""Of 255: a darker picture is lifted to this, as the networks learned from brighter ones."""
+
+MOST_GAIN = 16.0
+_LIGHT_PERCENTILE = 98
 
 _RGB = PixelFormat("gbrp", "rgb", 8)
 
@@ -129,6 +141,10 @@ class SeenFace:
         """1 for a mesh that fits a head as well as 99 % of well-seen faces do (measured), 0 at twice that."""
         return float(np.clip((0.12 - self.pose.residual) / 0.06, 0, 1))
 
+    def fits_better(self, other: SeenFace) -> bool:
+        """Whether this mesh fits a head better than the other one does."""
+        return self.pose.residual < other.pose.residual
+
     def face(self, face_id: int) -> Face:
         return Face(
             face_id=face_id,
@@ -192,10 +208,10 @@ class Landmarker:
     ) -> SeenFace | None:
         """The face at about a place, in display pixels; None where there is none.
 
-        A face that is not there is looked for around. One that turns out to sit otherwise than was thought is
-        looked at again where it is. A new one, or one that hardly can be the one that was expected, has to be a
-        face there too: what is none (a sleeve, hair) seldom looks like one twice. MediaPipe needs none of this, as
-        it asks the detector every time.
+        A face that is not there, or whose mesh cannot be right, is looked for around. One that turns out to sit
+        otherwise than was thought is looked at again where it is. A new one, or one that hardly can be the one
+        that was expected, has to be a face there too: what is none (a sleeve, hair) seldom looks like one twice.
+        MediaPipe needs none of this, as it asks the detector every time.
 
         Args:
             view: gives a window's picture (256, 256, 3) uint8 RGB.
@@ -204,16 +220,47 @@ class Landmarker:
         seen = self._seen_at(view, place)
         if self.tracker == "mediapipe":
             return seen
-        if seen is None:
+        if seen is None or seen.place.is_another(place) or seen.confidence < SURE_OF_MESH:
+            around = self._nearest(view, place)
+            found = self._seen_at(view, around) if around is not None else None
+            if around is not None and found is not None and (seen is None or found.fits_better(seen)):
+                seen, place = found, around
+        if seen is None or not seen.place.is_off(place):
+            return seen
+        return self._seen_at(view, seen.place) or (seen if is_known and not seen.place.is_another(place) else None)
+
+    def _nearest(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> Place | None:
+        """Where the detector sees a face around a place."""
+        around = Window.around(place.center, SEARCH_MARGIN * place.size_px, place.roll_radians)
+        faces = self.detect(view(around))
+        return around.place_in_display(faces[0]) if faces else None
+
+    def upright(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> Place | None:
+        """The place of a face that the detector found, with the turn it really has; None where it hardly is one.
+
+        Beyond 90 degrees or so the detector takes chin for brow, and the landmarker follows it: both are sure of
+        themselves. Looked at both ways the detector is surer of the right one (measured: by 0.1 and more). A face
+        that is upside down is rare, so there it has to be a clear one.
+
+        Args:
+            view: gives a window's picture (256, 256, 3) uint8 RGB.
+        """
+        as_found, over = self._detected(view, place), self._detected(view, place.turned(np.pi))
+        score = as_found[0] if as_found else 0.0
+        if over is not None and over[0] > score:
+            score, place = over
+        return None if place.is_upside_down and score < CLEAR_SCORE else place
+
+    def _detected(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> tuple[float, Place] | None:
+        """How sure the detector is of a face at about a place, once its turn is right, and where it is."""
+        score = 0.0
+        for _ in range(2):  # as it lies, and as that said
             around = Window.around(place.center, SEARCH_MARGIN * place.size_px, place.roll_radians)
             faces = self.detect(view(around))
             if not faces:
                 return None
-            place = around.place_in_display(faces[0])
-            seen = self._seen_at(view, place)
-        if seen is None or not seen.place.is_off(place):
-            return seen
-        return self._seen_at(view, seen.place) or (seen if is_known and not seen.place.is_another(place) else None)
+            score, place = faces[0].score, around.place_in_display(faces[0])
+        return score, place
 
     def _seen_at(self, view: Callable[[Window], NDArray[np.uint8]], place: Place) -> SeenFace | None:
         window = self.window(place)
@@ -222,7 +269,7 @@ class Landmarker:
     def see(self, rgb: NDArray[np.uint8], window: Window) -> SeenFace | None:
         """What one landmark call on that window's picture (256, 256, 3) finds, in display pixels."""
         with self._borrowed() as runner:
-            found = runner.look(rgb)
+            found = runner.look(_lifted(rgb))
         if found is None or not np.isfinite(found[0]).all():
             return None
         landmarks = window.to_display(found[0])
@@ -231,7 +278,7 @@ class Landmarker:
     def detect(self, tile: NDArray[np.uint8]) -> list[Detection]:
         """The detector's faces on a tile (h, w, 3) uint8 RGB, in its pixels."""
         with self._borrowed() as runner:
-            return runner.detect(tile)
+            return runner.detect(_lifted(tile))
 
     @contextlib.contextmanager
     def _borrowed(self) -> Iterator[Runner]:
@@ -262,6 +309,17 @@ def _loaded(tracker: Tracker, models: FaceModels) -> Runner:
     from .mediapipe_graphs import MediaPipe
 
     return MediaPipe.load(models)
+
+
+def _lifted(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A dark picture (h, w, 3) made brighter, a bright one as it is.
+
+    On a plate at 6 % of its light, action units are off by 0.03 on average instead of 0.08.
+    """
+    light = float(np.percentile(rgb[::8, ::8], _LIGHT_PERCENTILE))
+    if light >= LEAST_LIGHT:
+        return rgb
+    return cv2.convertScaleAbs(rgb, alpha=min(LEAST_LIGHT / max(light, 1), MOST_GAIN))
 
 
 def is_same(seen: SeenFace, last: SeenFace) -> bool:

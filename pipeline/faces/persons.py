@@ -33,7 +33,7 @@ _APART = 9.0
 """A distance at which nothing is ever joined."""
 
 _PER_FRAME = ("rows", "frames", "seconds", "action_units", "alignments", "confidence", "yaw_degrees",
-              "pitch_degrees", "size_px", "centers")  # fmt: skip
+              "pitch_degrees", "size_px", "centers", "outside")  # fmt: skip
 
 
 def with_persons(analysis: ClipAnalysis, stretches: Sequence[Stretch]) -> ClipAnalysis:

@@ -1,17 +1,17 @@
 """Faces followed from frame to frame: where they are, their landmarks and their action units.
 
 The detector needs a face of about a fifth of its picture, and film has smaller ones. So faces are looked for on a
-pyramid of overlapping tiles at a shot's start and every so often, and landmarked on an upright window around where
-each was last seen: a face that is followed is not looked for again.
+pyramid of overlapping tiles at a shot's start and every so often, upside down too where nobody is seen, and
+landmarked on an upright window around where each was last seen: a face that is followed is not looked for again.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -52,6 +52,8 @@ class _ShotState:
     tracks: list[_Track] = field(default_factory=list)
     next_id: int = 0
     detected_at_seconds: float | None = None
+    turned_at_seconds: float = -math.inf
+    """When the picture was last looked at upside down."""
     lost_at_seconds: float = -math.inf
     """When a face was last lost."""
 
@@ -155,37 +157,60 @@ class FaceTracker:
         """Starts a track, or resumes a missing one, for each face that is not tracked."""
         shot.detected_at_seconds = frame.seconds
         for place in self._places(frame):
-            if any(_covers(t.last, place.center) for t in shot.tracks if t.missing_since_seconds is None):
-                continue
-            seen = self._look(frame, place, is_known=False)
-            if seen is None or _is_known(seen, shot.tracks):
-                continue
-            seen = self._look(frame, seen.place, is_known=False)
-            if seen is None:
-                continue
-            if seen.size_px < self._min_face_px:
-                self.largest_rejected_px = max(self.largest_rejected_px, seen.size_px)
-                continue
-            missing = (t for t in shot.tracks if t.missing_since_seconds is not None)
-            resumed = next((t for t in missing if _covers(t.last, seen.center)), None)
-            if resumed is not None:
-                resumed.last, resumed.missing_since_seconds = seen, None
-            else:
-                shot.tracks.append(_Track(shot.next_id, seen))
-                shot.next_id += 1
+            self._take_up(frame, shot, place)
+        is_alone = not any(t.missing_since_seconds is None for t in shot.tracks)
+        if is_alone and frame.seconds - shot.turned_at_seconds >= self.options.redetect_seconds - 1e-9:
+            shot.turned_at_seconds = frame.seconds
+            for place in self._places(frame, upside_down=True):
+                self._take_up(frame, shot, place)
+
+    def _take_up(self, frame: Frame, shot: _ShotState, place: Place) -> None:
+        """Starts or resumes the track of the face at a place, if there is one that is not tracked."""
+        if any(_covers(t.last, place.center) for t in shot.tracks if t.missing_since_seconds is None):
+            return
+        upright = self._upright(frame, place)
+        seen = self._look(frame, upright, is_known=False) if upright is not None else None
+        if seen is None or _is_known(seen, shot.tracks):
+            return
+        seen = self._look(frame, seen.place, is_known=False)
+        if seen is None:
+            return
+        if seen.size_px < self._min_face_px:
+            self.largest_rejected_px = max(self.largest_rejected_px, seen.size_px)
+            return
+        missing = (t for t in shot.tracks if t.missing_since_seconds is not None)
+        resumed = next((t for t in missing if _covers(t.last, seen.center)), None)
+        if resumed is not None:
+            resumed.last, resumed.missing_since_seconds = seen, None
+        else:
+            shot.tracks.append(_Track(shot.next_id, seen))
+            shot.next_id += 1
 
     def _look(self, frame: Frame, place: Place, *, is_known: bool = True) -> SeenFace | None:
         """The face at about a place."""
+        return self._landmarker.look(self._view(frame), place, is_known=is_known)
+
+    def _upright(self, frame: Frame, place: Place) -> Place | None:
+        """The place of a face that was found, with the turn it really has."""
+        return self._landmarker.upright(self._view(frame), place)
+
+    def _view(self, frame: Frame) -> Callable[[Window], NDArray[np.uint8]]:
+        """What is seen of a frame through a window."""
 
         def view(window: Window) -> NDArray[np.uint8]:
             window_from_coded = chain(window.matrix, self.info.display_from_coded)
             return sample_rgb(frame, self.info.color, window_from_coded, (WINDOW_PX, WINDOW_PX))
 
-        return self._landmarker.look(view, place, is_known=is_known)
+        return view
 
-    def _places(self, frame: Frame) -> list[Place]:
-        """Where the detector sees faces on the whole picture and its tiles, the surest first."""
+    def _places(self, frame: Frame, *, upside_down: bool = False) -> list[Place]:
+        """Where the detector sees faces on the whole picture and its tiles, the surest first.
+
+        It misses many that are turned by more than 90 degrees, unless it looks at the picture `upside_down`.
+        """
         picture = proxy(frame, self.info, DETECT_MAX_PX)
+        if upside_down:
+            picture = picture[::-1, ::-1]
         scale = self.info.display_width / picture.shape[1]
         corners = list(tiles(picture.shape[1], picture.shape[0], self._min_face_px / scale))
         looks = self._landmarker.pool.map(lambda tile: self._detections(picture, *tile), corners)
@@ -196,7 +221,13 @@ class FaceTracker:
         for face in sorted(found, key=lambda face: -face.score):
             if all(_overlap(face.low, face.high, other.low, other.high) < 0.3 for other in kept):
                 kept.append(face)
-        return [Place(face.center, face.size_px, face.roll_radians) for face in kept]
+        places = [Place(face.center, face.size_px, face.roll_radians) for face in kept]
+        return [self._from_upside_down(place) for place in places] if upside_down else places
+
+    def _from_upside_down(self, place: Place) -> Place:
+        """Where a place of the picture turned by 180 degrees lies in the upright one, in display pixels."""
+        size = np.array([self.info.display_width, self.info.display_height], np.float64)
+        return replace(place, center=size - place.center).turned(np.pi)
 
     def _detections(
         self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int
@@ -224,9 +255,13 @@ def _is_known(seen: SeenFace, tracks: list[_Track]) -> bool:
 
 
 def _without_twins(tracks: list[_Track]) -> list[_Track]:
-    """Tracks that have converged on one face are one track: the older."""
+    """Tracks that have converged on one face are one track: the one whose mesh fits it best, else the older.
+
+    Of two people who cross, the one behind slides onto the one in front.
+    """
+    seen = [t for t in tracks if t.missing_since_seconds is None]
     kept: list[_Track] = []
-    for track in tracks:
-        if not _is_known(track.last, kept) or track.missing_since_seconds is not None:
+    for track in sorted(seen, key=lambda t: t.last.pose.residual):
+        if not _is_known(track.last, kept):
             kept.append(track)
-    return kept
+    return [t for t in tracks if t.missing_since_seconds is not None or t in kept]

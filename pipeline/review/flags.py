@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from ..edit import envelope
+from ..edit import MEANINGS, Fade, facing
 from .quality import ASKED_FLOOR, REASONS, Flag, Reason
 from .series import ClipSeries, FaceSeries, Mask, Series
 
@@ -48,7 +48,7 @@ BLUR_FLOOR = 0.16
 """Below it a face is smeared whatever the rest is like; well-lit film is at 0.4 to 0.8, soft film at 0.25."""
 
 POSE_LEFT = 0.75
-"""Of the edit, below which the pose's fade is worth a look: 43 degrees of yaw or 32 of pitch."""
+"""Of the edit, below which the pose's fade is worth a look: 34 degrees of yaw or 32 of pitch."""
 
 MISFIT_FLOOR = 0.05
 MISFIT_OVER_USUAL = 2.0
@@ -172,8 +172,18 @@ def _face_findings(face: FaceSeries) -> Iterator[_Finding]:
         np.nan_to_num(face.edit),
         lambda i: f"edit {np.nan_to_num(face.edit[i]):.2f}; the tracker finds no face there any more",
     )
+    for fade in face.fades:
+        if fade.cause != "turned":  # the pose is measured, and has a reason of its own
+            yield _held_back(fade, face)
     yield from _edit_findings(face)
     yield from _source_findings(face)
+
+
+def _held_back(fade: Fade, face: FaceSeries) -> _Finding:
+    where = (face.frames >= fade.first_frame) & (face.frames <= fade.last_frame)
+    return _Finding(
+        "faded", where, np.ones(len(where)), lambda _: f"less is done than was asked: {MEANINGS[fade.cause]}"
+    )
 
 
 def _edit_findings(face: FaceSeries) -> Iterator[_Finding]:
@@ -209,7 +219,7 @@ def _edit_findings(face: FaceSeries) -> Iterator[_Finding]:
 def _source_findings(face: FaceSeries) -> Iterator[_Finding]:
     """What in the source makes an edit doubtful."""
     yaw, pitch = face.yaw_degrees, face.pitch_degrees
-    left = envelope(yaw, pitch, np.ones(len(yaw)))
+    left = facing(yaw, pitch, face.roll_radians)
     if face.units:
         yield _Finding(
             "pose",

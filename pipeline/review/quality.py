@@ -21,7 +21,7 @@ MarkerColor = Literal["RED", "ORANGE", "YELLOW", "GREEN"]
 Reason = Literal[
     "failed", "no_output", "unreadable", "frame_count", "face_lost_output",
     "flicker", "residual", "softer", "decode", "face_lost_source",
-    "pose", "blur", "occlusion",
+    "pose", "faded", "blur", "occlusion",
     "no_face", "face_count",
 ]  # fmt: skip
 
@@ -52,6 +52,9 @@ REASONS: Mapping[Reason, ReasonInfo] = {
         "ORANGE", "Face lost in source", "not tracked for a while; those frames pass through unedited"
     ),
     "pose": ReasonInfo("YELLOW", "Extreme pose", "turned or nodded so far that the edit is faded"),
+    "faded": ReasonInfo(
+        "YELLOW", "Held back", "the edit fades: the face comes, goes, is cut by the border or hardly recognised"
+    ),
     "blur": ReasonInfo("YELLOW", "Blur", "the source's face is out of focus or smeared by movement"),
     "occlusion": ReasonInfo("YELLOW", "Occlusion?", "the mesh fits badly: something may be before the face"),
     "no_face": ReasonInfo("GREEN", "No face", "a shot without a face to edit"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
+from ..edit import Fade
 from ..faces import ClipAnalysis, FaceSelection, FaceTrack
 from ..report import FaceReport, Report
 from .series import Mask, Series
@@ -33,6 +34,8 @@ class Request:
     """(n, k) absolute, of the source."""
     v_rel: Series
     """(n, k) what was to be added."""
+    fades: tuple[Fade, ...] = ()
+    """Where and why the run did less than was asked."""
 
     @classmethod
     def of(cls, face: FaceReport) -> Request:
@@ -44,7 +47,8 @@ class Request:
             return rows.reshape(len(units), len(face.seconds)).T
 
         seconds = np.array(face.seconds, np.float64)
-        return cls(face.shot, face.face, face.size_px, seconds, units, table(face.own), table(face.v_rel))
+        own, v_rel = table(face.own), table(face.v_rel)
+        return cls(face.shot, face.face, face.size_px, seconds, units, own, v_rel, face.fades)
 
 
 def requests_of(report: Report | None) -> list[Request] | None:

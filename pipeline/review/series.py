@@ -9,6 +9,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edit import Fade
+
 Series = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -32,8 +34,9 @@ class FaceSeries:
     measured: Series
     """(n, k) in the output, smoothed as `own` is."""
     yaw_degrees: Series
-    """(n,) in the source, as are pitch and the two below."""
+    """(n,) in the source, as are pitch, roll and confidence."""
     pitch_degrees: Series
+    roll_radians: Series
     confidence: Series
     """(n,) in [0, 1]; NaN where the face is not tracked."""
     output_confidence: Series
@@ -52,6 +55,8 @@ class FaceSeries:
     after, less how far those differ from each other; and how much it changed in those."""
     place: Series
     """(n, 3) centre x, y and size of the face in the source, in display pixels."""
+    fades: tuple[Fade, ...] = ()
+    """Where and why the run did less than was asked, as its report says."""
 
     @property
     def wanted(self) -> Series:

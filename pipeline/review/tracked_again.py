@@ -59,6 +59,7 @@ def face_series(
         measured=over_shot(_measured(track, found, units, smooth_seconds)),
         yaw_degrees=over_shot(track.yaw_degrees),
         pitch_degrees=over_shot(track.pitch_degrees),
+        roll_radians=over_shot(track.alignments[:, 3]),
         confidence=over_shot(track.confidence),
         output_confidence=over_shot(np.array([np.nan if m is None else m[0].confidence[m[1]] for m in found])),
         jitter=over_shot(np.stack([source_shapes[:, 0], output_shapes[:, 0]], axis=1)),
@@ -67,6 +68,7 @@ def face_series(
         sharpness=over_shot(looks.sharpness),
         pop=over_shot(looks.pop),
         place=over_shot(np.c_[track.centers, track.size_px]),
+        fades=plan.request.fades if plan.request is not None else (),
     )
 
 

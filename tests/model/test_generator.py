@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,15 @@ class FakeGeometry(nn.Module):
         out[:, 0, 28:36, 28:36] = 1
         return out
 
-    def flow_and_holes(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
-        return self.flow(landmarks, displacement, size_px), self.holes(landmarks, displacement, size_px)
+    def drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Any:
+        flow, holes = self.flow(landmarks, displacement, size_px), self.holes(landmarks, displacement, size_px)
+        return SimpleNamespace(flow=flow, holes=holes, joints=self.joint * torch.ones_like(flow[:, :1]))
 
     def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:  # noqa: ARG002
         return torch.full((displacement.shape[0], 2), self.new)
 
     new = 1.0
+    joint = 0.0
 
 
 def config(**changes: Any) -> GeneratorConfig:
@@ -230,6 +233,17 @@ def test_a_thin_hole_opens_the_mask_only_in_part(image: Tensor, monkeypatch: pyt
     monkeypatch.setattr(FakeGeometry, "holes", line)
     mask = generator(image, DELTA, LANDMARKS).mask
     assert mask.max().item() == pytest.approx(2 / 7, abs=1e-3)  # one row of a window of seven, twice
+
+
+def test_nothing_is_corrected_where_lips_or_lids_shut(image: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = with_random_heads(motion())
+    moved = generator(image, DELTA, LANDMARKS)
+    flow = FakeGeometry().flow(LANDMARKS, FakeGeometry().displacement(DELTA, LANDMARKS), S)
+    assert (moved.flow - flow).abs().max() > 0
+    monkeypatch.setattr(FakeGeometry, "joint", 1.0)
+    shut = generator(image, DELTA, LANDMARKS)
+    assert torch.equal(shut.flow, flow)
+    assert shut.shade.count_nonzero() == 0
 
 
 def test_displacement_overrides_the_geometry(image: Tensor) -> None:

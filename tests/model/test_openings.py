@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from retarget.model.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
+from retarget.model.openings import shutting
 
 from .conftest import CENTER, SCALE, Make, tensor, units
 
@@ -72,3 +73,38 @@ def test_shut_lips_stay_shut_where_nothing_may_be_revealed(
     wide = tensor(place_face(CENTER, SCALE, shape=shape_with_gap(0.3)))[None]
     parted = model.displacement(units(AU26=1), wide, may_reveal=False)
     np.testing.assert_allclose(parted, model.displacement(units(AU26=1), wide), atol=0.05)
+
+
+@pytest.mark.parametrize(("left", "touch"), [(0.2, True), (0.3, True), (0.6, False), (0.9, False)])
+def test_lips_that_lose_most_of_their_gap_touch(
+    make_geometry: Make, place_face: Any, shape_with_gap: Any, left: float, *, touch: bool
+) -> None:
+    # Upper and lower lip come together by so much; models of motion fall short of what is asked.
+    def closer(canonical: Any) -> Any:
+        out = np.zeros_like(canonical)
+        upper, lower = (list(chain) for chain in MOUTH)
+        out[lower] = (1 - left) * (canonical[upper] - canonical[lower])
+        return out
+
+    shape = shape_with_gap(0.1)
+    landmarks = tensor(place_face(CENTER, SCALE, shape=shape))[None]
+    model = make_geometry({"AU24L": lambda _: closer(shape)})
+    moved = landmarks[..., :2] + model.displacement(units(AU24L=1), landmarks)
+    widest = float(gaps(moved)[0, :9].max())
+    if touch:
+        assert widest < 0
+    else:
+        assert widest == pytest.approx(left * 0.1 * SCALE, rel=0.02)
+
+
+def test_what_shuts_is_known_by_opening(face: Tensor) -> None:
+    still = torch.zeros(1, 478, 2)
+    assert shutting(face[..., :2], still).tolist() == [[0, 0, 0]]
+    shift = still.clone()
+    upper, lower = (list(chain) for chain in LEFT_EYE)
+    shift[:, upper] = face[:, lower, :2] - face[:, upper, :2]
+    mouth, right, left = shutting(face[..., :2], shift)[0].tolist()
+    assert (mouth, right) == (0, 0)
+    assert left == pytest.approx(1, abs=0.01)
+    half = shutting(face[..., :2], 0.3 * shift)[0, 2].item()
+    assert 0 <= half < 0.7

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import ConvexHull
 from torch import Tensor
 
 from retarget.model.images import warp
 from retarget.model.mesh import FACE_OVAL, LANDMARKS, LEFT_EYE, MOUTH, RIGHT_EYE
 from retarget.model.raster import RING_SCALE
+from retarget.pipeline.faces import canonical_face
 
 from .conftest import CENTER, SCALE, SIZE, Make, grid, tensor, units
 
@@ -133,3 +135,109 @@ def test_a_face_partly_beyond_the_crop_is_drawn_where_it_is(make_geometry: Make,
     flow = make_geometry().flow(landmarks, shift, SIZE)[0]
     assert flow[0, 25, 12].item() == pytest.approx(-2, abs=1e-4)
     assert flow[:, :, 100:].abs().max() == 0
+
+
+# What is seen
+
+
+def areas(corners: Tensor) -> Tensor:
+    a, b, c = corners.unbind(-2)
+    return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (c[..., 0] - a[..., 0]) * (b[..., 1] - a[..., 1])
+
+
+@pytest.mark.parametrize("yaw", [-40, 25, 40])
+def test_skin_that_turns_its_back_owns_no_pixel(make_geometry: Make, place_face: Any, yaw: float) -> None:
+    model = make_geometry()
+    landmarks = tensor(place_face(CENTER, SCALE, yaw=yaw, pitch=5))[None]
+    shift = 1.5 * torch.tensor(np.random.default_rng(0).normal(size=(1, LANDMARKS, 2)), dtype=torch.float32)
+    drawn = model.drawn(landmarks, shift, SIZE)
+    triangle = drawn._owners[1] - drawn.skin_start
+    owners = triangle[(triangle >= 0) & (triangle < len(model.triangles))].unique()
+    front = areas(model.mean_shape[model.triangles][..., :2]).sign()
+    for seen in (landmarks[0, :, :2], (landmarks[..., :2] + shift)[0]):
+        turned = areas(seen[model.triangles]) * front < 0
+        assert turned.sum() > 30, "the test's face has its share of them"
+        assert not turned[owners].any()
+
+
+@pytest.mark.parametrize("yaw", [-45, -25, 0, 25, 45])
+def test_a_face_that_shifts_takes_all_of_itself_along(
+    make_geometry: Make, place_face: Any, inside: Any, yaw: float
+) -> None:
+    landmarks = tensor(place_face(CENTER, SCALE, yaw=yaw))[None]
+    shift = torch.zeros(1, LANDMARKS, 2) + torch.tensor([3.0, -2.0])
+    flow = make_geometry().flow(landmarks, shift, SIZE)[0]
+    target = (landmarks[..., :2] + shift)[0].numpy()
+    hull = target[ConvexHull(target).vertices]
+    shrunk = hull.mean(0) + 0.96 * (hull - hull.mean(0))
+    seen = torch.tensor(inside(shrunk))
+    assert (flow[:, seen] - torch.tensor([[-3.0], [2.0]])).abs().max() < 0.6
+    assert (flow[:, seen] - torch.tensor([[-3.0], [2.0]])).abs().mean() < 0.01
+
+
+@pytest.mark.parametrize("yaw", [-40, 40])
+def test_beside_the_outline_of_a_turned_head_there_are_no_dots(
+    make_geometry: Make, place_face: Any, yaw: float
+) -> None:
+    # What is behind the cheek moves otherwise than the cheek: none of it may be seen.
+    landmarks = tensor(place_face(CENTER, SCALE, yaw=yaw))[None]
+    canonical = tensor(canonical_face())
+    shift = torch.zeros(1, LANDMARKS, 2)
+    shift[0, :, 1] = 10 * canonical[:, 2]  # by depth: smooth over the mesh, torn where it hides itself
+    flow = make_geometry().flow(landmarks, shift, SIZE)[0]
+    speckle = flow - torch.nn.functional.avg_pool2d(flow[None], 3, 1, 1)[0]
+    assert (speckle.abs() > 1.0).sum() < 30
+
+
+@pytest.mark.parametrize("nearest", ["nose", "cheek"])
+def test_nearer_skin_hides_farther_skin(make_geometry: Make, face: Tensor, nearest: str) -> None:
+    canonical = tensor(canonical_face())
+    nose = (canonical[:, 2] < canonical[:, 2].min() + 0.08).nonzero()[:, 0]
+    landmarks = face.clone()
+    if nearest == "cheek":
+        landmarks[..., 2] *= -1
+    shift = torch.zeros(1, LANDMARKS, 2)
+    shift[:, nose, 0] = 14
+    tip = (face[0, 1, :2] + torch.tensor([14.0, 0.0])).long()
+    flow = make_geometry().flow(landmarks, shift, SIZE)[0, 0, tip[1], tip[0]].item()
+    assert flow == pytest.approx(-14 if nearest == "nose" else 0, abs=2.5)
+
+
+@pytest.mark.parametrize("yaw", [0, 25, -35])
+def test_shut_lids_leave_nothing_to_be_seen_of_the_eyes(
+    make_geometry: Make, place_face: Any, inside: Any, yaw: float
+) -> None:
+    def shut(canonical: Any) -> Any:
+        out = np.zeros_like(canonical)
+        for upper, _ in (RIGHT_EYE, LEFT_EYE):
+            out[list(upper)] += (0, 0.2, 0)
+        return out
+
+    model = make_geometry({"AU45L": shut})
+    landmarks = tensor(place_face(CENTER, SCALE, yaw=yaw))[None]
+    shift = model.displacement(units(AU45L=1), landmarks)
+    eyes = torch.zeros(SIZE, SIZE)
+    for upper, lower in (RIGHT_EYE, LEFT_EYE):
+        eyes += torch.tensor(inside(landmarks[0, [*upper, *reversed(lower[1:-1])], :2].numpy()))
+    drawn = model.drawn(landmarks, shift, SIZE)
+    assert drawn.holes[:, 1].sum() == 0
+    shown = nearest(eyes, drawn.flow[0])
+    assert eyes.sum() > 70
+    assert shown.sum() < 0.04 * eyes.sum()
+    assert drawn.joints.max() > 0.9
+    assert model.drawn(landmarks, torch.zeros_like(shift), SIZE).joints.max() == 0
+
+
+def nearest(image: Tensor, flow: Tensor) -> Tensor:
+    """(S, S) what the image (S, S) shows after the flow (2, S, S), without interpolation."""
+    x, y = (grid() + flow).floor().long().clamp(0, SIZE - 1)
+    return image[y, x]
+
+
+def test_the_flow_can_be_learned_from(make_geometry: Make, place_face: Any) -> None:
+    faces, shifts = varied(place_face)
+    shifts.requires_grad_()
+    make_geometry().flow(faces, shifts, SIZE).square().sum().backward()
+    assert shifts.grad is not None
+    assert shifts.grad.isfinite().all()
+    assert (shifts.grad.abs().sum(-1) > 0).float().mean() > 0.5

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from retarget.pipeline.edit import Fade
 from retarget.pipeline.errors import ReportError, VideoWriteError
 from retarget.pipeline.report import FORMAT_VERSION, FaceReport, Report, read_report, report_of, write_report
 
@@ -17,6 +19,7 @@ FACE = FaceReport(
     size_px=120.5,
     seconds=(0.0, 0.04),
     allowed=(1.0, 0.5),
+    fades=(Fade(1, 1, "turned"),),
     own={"AU12L": (0.1, 0.2)},
     v_rel={"AU12L": (0.3, 0.4)},
 )
@@ -52,6 +55,12 @@ def test_a_report_from_before_there_were_versions(tmp_path: Path) -> None:
     assert report_of(json.loads(json.dumps(document))) == REPORT
 
 
+def test_a_report_from_before_fades_were_told() -> None:
+    document = json.loads(json.dumps(REPORT.as_json()))
+    del document["details"]["faces"][0]["fades"]
+    assert report_of(document).curves == (replace(FACE, fades=()),)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -84,6 +93,8 @@ def test_what_is_no_report(tmp_path: Path, text: str | None, message: str) -> No
         ("seconds", [0.0]),
         ("allowed", [1.0, 1.0, 1.0]),
         ("own", {}),
+        ("fades", [{"first_frame": 1, "last_frame": 1, "cause": "bored"}]),
+        ("fades", [{"first_frame": 1}]),
         ("v_rel", {"AU99": [0.0, 0.0]}),
         ("own", {"AU12L": [0.1, "x"]}),
     ],

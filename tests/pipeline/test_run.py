@@ -6,14 +6,17 @@ import csv
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from retarget.pipeline.edit import Fade
 from retarget.pipeline.errors import NoFaceError, OptionError, VideoOpenError, VideoReadError
 from retarget.pipeline.faces import FaceSelection, TrackingCache
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.resources import Resources
-from retarget.pipeline.run import Tally, check_count, retarget_video, track_ahead, track_video
+from retarget.pipeline.run import Tally, _notes_on_fades, check_count, retarget_video, track_ahead, track_video
 
 
 @pytest.fixture
@@ -141,3 +144,16 @@ def test_a_tally_counts_what_passes_and_closes_what_it_counts() -> None:
     assert (tally.frames, tally.edited) == (2, 6)
     results.close()  # type: ignore[attr-defined]
     assert closed == [True]
+
+
+def test_where_an_edit_was_held_back_is_noted() -> None:
+    fades = (Fade(40, 61, "turned"), *(Fade(70 + i, 70 + i, "border") for i in range(0, 16, 2)))
+    faces = [
+        SimpleNamespace(track=SimpleNamespace(shot=1), position=p, fades=fades[:n]) for p, n in ((0, 9), (1, 0))
+    ]
+    plans: Any = SimpleNamespace(faces=faces, analysis=SimpleNamespace(shots=(0, 1)))
+    (note,) = _notes_on_fades(plans)
+    assert note.startswith(
+        "shot 1, face 0: less is done in frames 40-61 (turned away), 70 (cut by the picture's border), 72"
+    )
+    assert note.endswith(" and 3 more")

@@ -46,7 +46,7 @@ def analysed(make_info: Any) -> Callable[..., ClipAnalysis]:
     """A function from a list of frames' faces, one for each shot, to an analysis."""
 
     def run(*shots: list[tuple[Any, ...]]) -> ClipAnalysis:
-        collector = Collector(make_info())
+        collector = Collector(make_info(640, 480))
         frames = [(number, faces) for number, shot in enumerate(shots) for faces in shot]
         records = (TrackedFrame(i, i, i / 25, number, faces) for i, (number, faces) in enumerate(frames))
         assert sum(1 for _ in collector.collect(records)) == len(frames)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retarget.pipeline.edit.fields import JUMP_PX, across_jumps, has_jumps, in_planes, on_part, on_plane
+from retarget.pipeline.edit.fields import across_jumps, crop_from_part, in_planes, on_part
+from retarget.pipeline.edit.torn import JUMP_PX
 from retarget.pipeline.records import Box, Color
 
 SAME = np.array([[1.0, 0, 0], [0, 1, 0]])
@@ -17,30 +18,30 @@ def ramp(size: int = 16) -> Any:
 
 
 def test_a_field_is_looked_up_between_its_pixels() -> None:
-    half = np.array([[0.5, 0, 0], [0, 0.5, 0]])  # a plane twice as large
-    seen = on_part(ramp(), Box(8, 8, 24, 24), half)
+    half, part = np.array([[0.5, 0, 0], [0, 0.5, 0]]), Box(8, 8, 24, 24)  # a plane twice as large
+    seen = on_part(ramp(), part, crop_from_part(half, (0, 0), part))
     x, y = np.meshgrid(np.arange(8, 24) + 0.5, np.arange(8, 24) + 0.5)
     np.testing.assert_allclose(seen, x + y / 2, atol=0.05)
 
 
 def test_beyond_the_crop_there_is_nothing() -> None:
-    assert on_part(ramp(), Box(30, 30, 34, 34), SAME).max() == 0
+    part = Box(30, 30, 34, 34)
+    assert on_part(ramp(), part, crop_from_part(SAME, (0, 0), part)).max() == 0
 
 
 def test_a_subsampled_plane_has_larger_pixels() -> None:
-    np.testing.assert_allclose(on_plane(SAME, (1, 0)), [[2, 0, 0], [0, 1, 0]])
+    # the first pixel of the part has its centre at x = 2 * 3.5, y = 4.5, which cv2 counts as 6.5 and 4
+    np.testing.assert_allclose(crop_from_part(SAME, (1, 0), Box(3, 4, 9, 9)), [[2, 0, 6.5], [0, 1, 4]])
 
 
 def test_a_tear_stays_a_tear() -> None:
     field = np.zeros((16, 16), np.float32)
     field[8:] = 4 * JUMP_PX
-    double = np.array([[0.25, 0, 0], [0, 0.25, 0]])
-    torn = across_jumps(field, Box(0, 0, 64, 64), double)
-    smooth = on_part(field, Box(0, 0, 64, 64), double)
+    part = Box(0, 0, 64, 64)
+    quarter = crop_from_part(np.array([[0.25, 0, 0], [0, 0.25, 0]]), (0, 0), part)
+    torn, smooth = across_jumps(field, part, quarter), on_part(field, part, quarter)
     assert ((smooth > JUMP_PX) & (smooth < 3 * JUMP_PX)).any()
     assert not ((torn > JUMP_PX) & (torn < 3 * JUMP_PX)).any()
-    assert has_jumps(np.stack([field, field], -1))
-    assert not has_jumps(np.stack([ramp(), ramp()], -1) / 8)
 
 
 @pytest.mark.parametrize("name", ["yuv420p10le", "gbrp", "gray"])

@@ -9,9 +9,9 @@ import pytest
 
 from retarget.model import action_units
 from retarget.pipeline.edit.options import PlanOptions
-from retarget.pipeline.edit.plan import FacePlan, _allowed, plan_faces
+from retarget.pipeline.edit.plan import FacePlan, plan_faces
 from retarget.pipeline.errors import OptionError
-from retarget.pipeline.faces import FaceSelection, FaceTrack, Shot
+from retarget.pipeline.faces import FaceSelection
 
 C = action_units.COUNT
 SMILE = list(action_units.resolve("AU12"))
@@ -118,7 +118,7 @@ def test_a_neutral_second_without_the_face(plan: Any, analysed: Any, make_face: 
 
 
 def test_a_turned_head_is_edited_less(plan: Any, analysed: Any, make_face: Any) -> None:
-    analysis = analysed([(make_face(yaw=45),)] * 10)
+    analysis = analysed([(make_face(yaw=37),)] * 10)
     found = plan(analysis, {"AU12": 0.5})
     np.testing.assert_allclose(found.allowed, 0.5, atol=1e-3)
     np.testing.assert_allclose(found.delta_au[:, SMILE], 0.25, atol=1e-3)
@@ -127,7 +127,7 @@ def test_a_turned_head_is_edited_less(plan: Any, analysed: Any, make_face: Any) 
 def test_an_edit_sets_in_where_a_face_appears_within_a_shot(plan: Any, analysed: Any, make_face: Any) -> None:
     gone: tuple[Any, ...] = ()
     found = plan(analysed([gone] * 5 + [(make_face(),)] * 20 + [gone] * 5), {"AU12": 0.5})
-    expected = [0, 0.1, 0.2, 0.3, 0.4, 0.5]  # 0.2 s are five frames
+    expected = [0, 0.08, 0.16, 0.24, 0.32, 0.4]  # 0.25 s are a bit more than six frames
     assert found.delta_au[:6, SMILE[0]].tolist() == pytest.approx(expected, abs=1e-6)
     assert found.delta_au[-6:, SMILE[0]].tolist() == pytest.approx(expected[::-1], abs=1e-6)
     whole = plan(analysed([(make_face(),)] * 20), {"AU12": 0.5})
@@ -169,30 +169,6 @@ def test_a_head_upside_down_does_not_spin_its_crop(
     ]
     found = plan(analysed(faces), {"AU12": 0.5})
     np.testing.assert_allclose(np.diff(np.degrees(found.alignments[:, 3])), 3, atol=0.1)
-
-
-def test_an_edit_fades_around_a_gap_in_a_track() -> None:
-    frames = np.array([*range(20), *range(26, 40)])  # lost for six frames
-    n = len(frames)
-    track = FaceTrack(
-        shot=0,
-        face_id=0,
-        rows=np.arange(n),
-        frames=frames,
-        seconds=frames / 25,
-        action_units=np.zeros((n, action_units.COUNT), np.float32),
-        alignments=np.zeros((n, 4)),
-        confidence=np.ones(n),
-        yaw_degrees=np.zeros(n),
-        pitch_degrees=np.zeros(n),
-        size_px=np.full(n, 100.0),
-        centers=np.zeros((n, 2)),
-    )
-    allowed = _allowed(track, Shot(0, 0, 39, 0.0, 39 / 25))
-    assert allowed[19] == allowed[20] == 0  # the last before and the first after
-    assert allowed[[0, -1]] == pytest.approx(1)  # the shot's own edges need no ramp
-    assert (np.diff(allowed[14:20]) < 0).all()
-    assert (np.diff(allowed[20:26]) > 0).all()
 
 
 def test_what_is_counted(analysed: Any, make_face: Any, fixed_driver: Any) -> None:

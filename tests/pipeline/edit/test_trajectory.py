@@ -1,3 +1,6 @@
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,8 +11,7 @@ from retarget.pipeline.edit.trajectory import (
     MAX_INTENSITY,
     NORM_KNEE,
     NORM_MOST,
-    edge_ramp,
-    envelope,
+    facing,
     relative,
     softened,
 )
@@ -86,31 +88,23 @@ def test_more_asked_is_never_less_done(own: float, neutral: float, value: float,
     assert -1e-6 <= own + vrel(own, neutral, target(value, additive=add), gain=gain) <= MAX_INTENSITY + 1e-6
 
 
-# envelope and ramps
+# what the pose allows
 
 
-def test_envelope_by_hand() -> None:
-    one = np.ones(1)
-    assert envelope(0 * one, 0 * one, one)[0] == 1
-    assert envelope(35 * one, 25 * one, 0.5 * one)[0] == 1
-    assert envelope(-45 * one, 0 * one, one)[0] == pytest.approx(0.5)
-    assert envelope(45 * one, -35 * one, 0.3 * one)[0] == pytest.approx(0.125)
-    assert envelope(55 * one, 0 * one, one)[0] == 0
-    assert envelope(0 * one, 0 * one, 0.1 * one)[0] == 0
+def test_what_a_pose_allows_by_hand() -> None:
+    one, straight = np.ones(1), np.zeros(1)
+    assert facing(straight, straight, straight)[0] == 1
+    assert facing(28 * one, 0 * one, straight)[0] == pytest.approx(1)
+    assert facing(0 * one, -25 * one, straight)[0] == pytest.approx(1)
+    assert facing(-37 * one, straight, straight)[0] == pytest.approx(0.5)
+    assert facing(straight, 35 * one, straight)[0] == pytest.approx(0.5)
+    assert facing(46 * one, straight, straight)[0] == 0
 
 
-def test_envelope_never_rises_as_things_get_worse() -> None:
-    angles, zero, one = np.linspace(0, 90, 200), np.zeros(200), np.ones(200)
-    assert (np.diff(envelope(angles, zero, one)) <= 0).all()
-    assert (np.diff(envelope(zero, -angles, one)) <= 0).all()
-    assert (np.diff(envelope(zero, zero, np.linspace(0, 1, 200))) >= 0).all()
-
-
-def test_edge_ramp_by_hand() -> None:
-    time = np.array([1.0, 1.1, 1.2, 1.5, 1.9, 2.0])
-    assert edge_ramp(time, 1.0, None, 0.2).tolist() == pytest.approx([0, 0.5, 1, 1, 1, 1])
-    assert edge_ramp(time, None, 2.0, 0.2).tolist() == pytest.approx([1, 1, 1, 1, 0.5, 0])
-    assert edge_ramp(time, None, None, 0.2).tolist() == [1] * 6
+def test_more_turned_is_never_more_allowed() -> None:
+    angles, zero = np.linspace(0, 90, 200), np.zeros(200)
+    assert (np.diff(facing(angles, zero, zero)) <= 1e-12).all()
+    assert (np.diff(facing(zero, -angles, zero)) <= 1e-12).all()
 
 
 def test_what_can_be_shown_is_done_as_asked() -> None:
@@ -130,3 +124,16 @@ def test_more_grows_ever_more_slowly_in_its_own_direction() -> None:
     assert (np.diff(done) < np.diff(lengths)).all()
     assert done[-1] < NORM_MOST
     np.testing.assert_allclose(out / done[:, None], np.tile(direction, (5, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("roll", [-90.0, 35.0, 90.0, 180.0])
+def test_a_lying_face_is_judged_by_its_own_axes(rotation_of: Any, make_face: Any, roll: float) -> None:
+    for yaw, pitch in ((32.0, 0.0), (0.0, 32.0), (-33.0, 12.0)):
+        weights = []
+        for turn in (np.eye(3), rotation_of(0, 0, roll)):
+            face = dataclasses.replace(make_face(), rotation=(turn @ rotation_of(yaw, pitch)).astype(np.float32))
+            own_roll = np.arctan2(face.rotation[1, 0], face.rotation[0, 0])
+            nose = (np.array([face.yaw_degrees]), np.array([face.pitch_degrees]))
+            weights.append(facing(*nose, np.array([own_roll]))[0])
+        assert weights[0] == pytest.approx(weights[1], abs=1e-3)
+        assert 0.05 < weights[0] < 0.95

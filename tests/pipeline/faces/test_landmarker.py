@@ -128,3 +128,51 @@ def test_mediapipe_is_not_loaded_unless_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_place_that_takes_chin_for_brow_is_turned_over(landmarker: Landmarker, view: View, place: Place) -> None:
+    assert landmarker.upright(view, place) is place
+    over = landmarker.upright(view, place.turned(np.pi))
+    assert over is not None
+    assert not over.is_upside_down
+    assert not over.is_off(place)
+
+
+def test_upside_down_it_has_to_be_a_clear_face(landmarker: Landmarker, place: Place) -> None:
+    def blank(window: Window) -> Any:
+        return np.full((256, 256, 3), 128, np.uint8)
+
+    assert landmarker.upright(blank, place) is place, "the landmarker will say that it is none"
+    assert landmarker.upright(blank, place.turned(np.pi)) is None
+
+
+def test_a_mesh_that_cannot_be_right_is_looked_for_again(
+    landmarker: Landmarker, view: View, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = landmarker.look(view, place)
+    assert right is not None
+    bad = right.landmarks + np.random.default_rng(0).normal(0, 0.1 * right.size_px, right.landmarks.shape)
+    slipped = SeenFace(bad, head_pose(bad), right.scores, right.names)
+    see, windows = landmarker.see, []
+
+    def first_slips(rgb: Any, window: Window) -> SeenFace | None:
+        windows.append(window)
+        return slipped if len(windows) == 1 else see(rgb, window)
+
+    monkeypatch.setattr(landmarker, "see", first_slips)
+    found = landmarker.look(view, place)
+    assert slipped.confidence == 0
+    assert found is not None
+    assert found.confidence == 1
+    assert np.linalg.norm(found.center - right.center) < 0.03 * right.size_px
+
+
+def test_a_dark_plate_is_measured_as_a_bright_one(landmarker: Landmarker, view: View, place: Place) -> None:
+    def dark(window: Window) -> NDArray[np.uint8]:
+        return np.asarray(view(window) * 0.06, np.uint8)
+
+    bright, found = landmarker.look(view, place), landmarker.look(dark, place)
+    assert bright is not None
+    assert found is not None
+    assert np.linalg.norm(found.landmarks - bright.landmarks, axis=1).mean() < 0.005 * bright.size_px
+    assert np.abs(found.face(0).action_units - bright.face(0).action_units).mean() < 0.025

@@ -37,6 +37,13 @@ def test_tracks_that_meet_become_the_older(place_face: Any) -> None:
     assert _without_twins([older, twin, other]) == [older, other]
 
 
+def test_of_tracks_that_meet_the_one_that_fits_the_face_stays(place_face: Any) -> None:
+    slid, there = (Track(i, seen_at(place_face, (200 + i, 200))) for i in range(2))
+    landmarks = slid.last.landmarks + np.random.default_rng(0).normal(0, 4, slid.last.landmarks.shape)
+    slid.last = SeenFace(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ())
+    assert _without_twins([slid, there]) == [there]
+
+
 # Following, with the landmarker's answers given
 
 
@@ -47,16 +54,23 @@ class ScriptedTracker(FaceTracker):
         super().__init__(info, TrackOptions(min_face_px=32))
         self.place_face, self.script = place_face, script
         self.detections: list[int] = []
+        self.upside_down: list[int] = []
         self.detector_error_px = 0.0
         """How far right and down of a face the detector puts its box."""
 
     def _there(self, frame: Frame) -> list[SeenFace]:
         return [seen_at(self.place_face, *place) for place in self.script[frame.index]]
 
-    def _places(self, frame: Frame) -> list[Place]:
+    def _places(self, frame: Frame, *, upside_down: bool = False) -> list[Place]:
+        if upside_down:
+            self.upside_down.append(frame.index)
+            return []
         self.detections.append(frame.index)
         error = self.detector_error_px
         return [Place(seen.center + error, seen.size_px, 0.0) for seen in self._there(frame)]
+
+    def _upright(self, frame: Frame, place: Place) -> Place:  # noqa: ARG002
+        return place
 
     def _look(self, frame: Frame, place: Place, *, is_known: bool = True) -> SeenFace | None:  # noqa: ARG002
         near = [seen for seen in self._there(frame) if np.abs(seen.center - place.center).max() < place.size_px]
@@ -123,6 +137,16 @@ def test_a_face_in_front_of_another_does_not_take_its_number(
     found = follow(make_frame, tracker)
     assert ids(found)[-1] == [0, 1]
     assert [frame.faces[0].size_px > 150 for frame in found] == [True] * 70
+
+
+def test_the_picture_is_turned_over_now_and_then_while_nobody_is_seen(
+    make_frame: Any, make_info: Any, place_face: Any
+) -> None:
+    script: list[Any] = [[((200, 200), 40.0)] if i >= 70 else [] for i in range(150)]
+    tracker = ScriptedTracker(make_info(640, 480), place_face, script)
+    follow(make_frame, tracker)
+    assert tracker.upside_down == [0, 52], "every two seconds, when it is looked anyway"
+    assert len(tracker.detections) > 5
 
 
 # The real thing
@@ -202,6 +226,23 @@ def test_two_pasted_faces_are_two(large: Face, astronaut: Any, find_faces: Any) 
     assert sorted(face.face_id for face in faces) == [0, 1]
     offset = np.subtract(*(face.center for face in sorted(faces, key=lambda face: -face.center[0])))
     assert offset.tolist() == pytest.approx([800, 270], abs=2)
+
+
+@pytest.mark.parametrize("degrees", [90, 130, 180, 225, 270])
+def test_a_lying_face_is_found_and_has_its_turn(
+    large: Face, astronaut: Any, find_faces: Any, degrees: int
+) -> None:
+    center = np.array(large.center)
+    turn = cv2.getRotationMatrix2D(tuple(center - 0.5), -degrees, 1)
+    turn[:, 2] += np.array([256, 256]) - center
+    turned = cv2.warpAffine(astronaut, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    (found,) = find_faces(turned)
+    expected = large.landmarks[:, :2] @ turn[:, :2].T + turn[:, 2]
+    misfit = np.linalg.norm(found.landmarks[:, :2] - expected, axis=1)
+    assert misfit.mean() < 0.025 * large.size_px
+    roll = head_pose(found.landmarks).roll_radians - head_pose(large.landmarks).roll_radians
+    assert np.degrees(np.angle(np.exp(1j * (roll - np.radians(degrees))))) == pytest.approx(0, abs=4)
+    assert np.abs(found.action_units - large.action_units).mean() < 0.03
 
 
 def test_a_picture_without_a_face_has_none(find_faces: Any) -> None:

@@ -191,7 +191,7 @@ def make_track() -> Callable[..., FaceTrack]:
             shot=0, face_id=0, rows=np.arange(n), frames=frames, seconds=frames / 10,
             action_units=np.full((n, action_units.COUNT), units, np.float32), alignments=np.zeros((n, 4)),
             confidence=ones, yaw_degrees=0 * ones, pitch_degrees=0 * ones, size_px=size_px * ones,
-            centers=np.tile(np.array(center, np.float64), (n, 1)),
+            centers=np.tile(np.array(center, np.float64), (n, 1)), outside=0 * ones,
         )  # fmt: skip
 
     return make
@@ -212,6 +212,7 @@ def face() -> FaceSeries:
         measured=np.full((n, 1), 0.4),
         yaw_degrees=5 * ones,
         pitch_degrees=-3 * ones,
+        roll_radians=0 * ones,
         confidence=ones.copy(),
         output_confidence=ones.copy(),
         jitter=np.full((n, 2), 0.01),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retarget.pipeline.edit import Fade
 from retarget.pipeline.review.flags import flags_of
 from retarget.pipeline.review.series import FaceSeries
 
@@ -105,6 +106,13 @@ def test_a_pose_that_fades_the_edit(clip_of: Any, face: FaceSeries, angle: str, 
     (flag,) = flags_of(clip_of(with_rows(face, slice(5, 9), **{angle: degrees})))
     assert (flag.reason, flag.first_frame, flag.last_frame, flag.color) == ("pose", 105, 108, "YELLOW")
     assert "of the edit applied" in flag.comment
+
+
+def test_where_an_edit_was_held_back(clip_of: Any, face: FaceSeries) -> None:
+    fades = (Fade(103, 108, "border"), Fade(120, 130, "turned"))
+    (flag,) = flags_of(clip_of(dataclasses.replace(face, fades=fades)))
+    assert (flag.reason, flag.first_frame, flag.last_frame, flag.color) == ("faded", 103, 108, "YELLOW")
+    assert flag.comment == "less is done than was asked: cut by the picture's border"
 
 
 @pytest.mark.parametrize("values", [{"misfit": 0.09}, {"covered": 0.3}, {"confidence": 0.4}])

@@ -24,7 +24,7 @@ def plan_of(make_track: Callable[..., FaceTrack]) -> Callable[..., FacePlan]:
         delta = np.zeros((n, action_units.COUNT), np.float32)
         delta[:, 10] = strength
         track = make_track(np.arange(first_frame, first_frame + n))
-        return FacePlan(track, 0, np.abs(delta), delta, np.ones(n), np.zeros((n, 4)))
+        return FacePlan(track, 0, np.abs(delta), delta, np.ones(n), (), np.zeros((n, 4)))
 
     return make
 
