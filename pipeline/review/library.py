@@ -31,8 +31,8 @@ MOUTH_OPEN, MOUTH_SHUT, EYES_OPEN, EYES_SHUT = 0.6, 0.06, 0.35, 0.13
 that are shut (lashes keep an eye's gap from 0)."""
 
 TURNED_DEGREES = 20.0
-"""Yaw to either side that it should reach: a frame serves heads up to about 24 degrees away, and beyond 35 degrees
-edits fade out."""
+"""Yaw to either side that it should reach: a frame serves heads up to about 24 degrees away, and edits fade out
+beyond about twice that."""
 
 
 @dataclass(frozen=True)
