@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import GeometryModel
-from retarget.model.mesh import LEFT_EYE, RIGHT_EYE
 
 from ..data import Dataset
-from .linear import MAX_PITCH_DEGREES, MAX_YAW_DEGREES, pose_groups
+from .linear import MAX_PITCH_DEGREES, MAX_YAW_DEGREES, canonical_landmarks, pose_groups
 
 PARTNERS = 8
 """Frames of its clip that a frame is paired with."""
@@ -28,8 +27,6 @@ class Faces:
     """(n,) of the dataset."""
     shape: Tensor
     """(n, 478, 3) canonical landmarks."""
-    view: Tensor
-    """(n, 3, 3) from there to how the picture shows them with the eyes level, but for place and size."""
     units: Tensor
     """(n, C)"""
     chance: NDArray[np.float64]
@@ -48,8 +45,7 @@ class Faces:
             RetargetError: no clip has two of them.
         """
         rows = np.sort(rows)
-        posed = [_posed(geometry, dataset.landmarks[part]) for part in parts_of(rows)]
-        shape, view = (torch.cat(parts).float() for parts in zip(*posed, strict=True))
+        shape = np.concatenate([canonical_landmarks(geometry, dataset.landmarks[part]) for part in parts_of(rows)])
         _, person, count = np.unique(dataset.identity[rows], return_inverse=True, return_counts=True)
         first, second, weight = _pairs(dataset, rows, np.random.default_rng([seed, 0]))
         if not len(first):
@@ -60,8 +56,7 @@ class Faces:
         chance = count[person] ** -0.5
         return cls(
             rows,
-            shape,
-            view,
+            torch.from_numpy(shape.astype(np.float32)),
             torch.from_numpy(dataset.action_units[rows].astype(np.float32)),
             chance / chance.sum(),
             first,
@@ -78,17 +73,6 @@ def usable_rows(dataset: Dataset, *, is_eval: bool) -> NDArray[np.int64]:
 
 def parts_of(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [part for part in np.array_split(rows, max(1, len(rows) // 1000)) if len(part)]
-
-
-def _posed(geometry: GeometryModel, landmarks: NDArray[np.floating]) -> tuple[Tensor, Tensor]:
-    """((n, 478, 3) canonical, (n, 3, 3) view) of landmarks (n, 478, 3)."""
-    points = torch.from_numpy(np.array(landmarks, np.float64))
-    pose = geometry.pose(points)
-    right, left = points[:, RIGHT_EYE[0][0], :2], points[:, LEFT_EYE[0][0], :2]
-    c, s = nn.functional.normalize(left - right, dim=1).unbind(1)
-    level = torch.eye(3, dtype=points.dtype).repeat(len(points), 1, 1)
-    level[:, :2, :2] = torch.stack([torch.stack([c, s], 1), torch.stack([-s, c], 1)], 1)
-    return pose.canonical(points), level @ pose.rotation
 
 
 def _pairs(

@@ -1,4 +1,4 @@
-"""A geometry whose motion depends on the face: response and perception, one after the other."""
+"""A geometry whose motion depends on the face: reader, response and perception, one after the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from retarget.model import action_units
@@ -17,14 +16,11 @@ from retarget.model.response import FaceResponse
 from retarget.pipeline.stream import Progress
 
 from ..data import Dataset
-from ..metrics import Expression, Meter, check_source
-from . import descent
+from ..metrics import Meter
 from .faces import Faces, usable_rows
 from .perception import measured_perception
-from .response import DROPOUT, READ_WEIGHT, SPREAD_WEIGHT, Read, fit_response
-
-SCORED_REQUESTS = 500
-"""Read in a score."""
+from .reader import Reader, fit_reader
+from .response import DROPOUT, READ_WEIGHT, SPREAD_WEIGHT, fit_response
 
 
 def fit_motion(
@@ -45,33 +41,30 @@ def fit_motion(
     Args:
         editor: of a checkpoint with a geometry; on the CPU.
         meter: what sees action units in a crop; `CropMeter` is the pipeline's own.
-        steps: of training, for each response.
+        steps: of training, for the reader and for each response.
         edits: to measure, about 0.2 s each; 0: believe that the tracker sees every motion.
 
     Raises:
-        RetargetError: the dataset has no clips, too few faces, or action units that the tracker does not measure.
+        RetargetError: the dataset has no clips, or too few faces.
     """
-    check_source(dataset)
     generator = editor.generator
     assert isinstance(generator, Generator)
     assert generator.geometry is not None
     linear = generator.geometry.linear
     faces = Faces.of(dataset, linear, usable_rows(dataset, is_eval=False), seed=seed)
-    expression = Expression()
-    geometry = _joined(linear, fit_response(faces, linear, expression, steps=steps, seed=seed, progress=progress))
+    reader = fit_reader(faces, steps=steps, seed=seed, progress=progress)
+    geometry = _joined(linear, fit_response(faces, linear, reader, steps=steps, seed=seed, progress=progress))
     seen, found = None, dict[str, float]()
     if edits:
         generator.geometry = geometry
         seen, found["perception_r2"] = measured_perception(
             editor, dataset, meter, edits=edits, seed=seed, progress=progress
         )
-        second = fit_response(
-            faces, linear, expression, perception=seen, steps=steps, seed=seed, progress=progress
-        )
+        second = fit_response(faces, linear, reader, perception=seen, steps=steps, seed=seed, progress=progress)
         geometry = _joined(linear, second)
     others = usable_rows(dataset, is_eval=True)
     if len(others):
-        found |= scores(Faces.of(dataset, linear, others), geometry, expression, seen, seed=seed)
+        found |= scores(Faces.of(dataset, linear, others), geometry, reader, seen, seed=seed)
     return geometry, {
         "command": "fit-response", "steps": steps, "edits": edits, "read_weight": READ_WEIGHT,
         "spread_weight": SPREAD_WEIGHT, "dropout": DROPOUT, "scores": found,
@@ -81,44 +74,37 @@ def fit_motion(
 def scores(
     faces: Faces,
     geometry: GeometryModel,
-    read: Read,
+    reader: Reader,
     perception: Tensor | None = None,
     *,
-    pairs: int = 3000,
+    count: int = 3000,
     seed: int = 0,
 ) -> dict[str, float]:
     """How a geometry does on faces it was not made from, rounded, for people and provenance.
 
-    "pairs_r2": share of the motion of pairs that it explains; "reads": distance of what the tracker reads from the
-    moved landmarks to what was asked, over what was asked (strangers' expressions without gaze); "motion": mean
-    size of those motions; each also "_linear", without the response.
+    "pairs_r2": share of the motion of pairs that it explains; "reads": distance of what the reader reads to what
+    was asked, over what was asked (strangers' expressions without gaze); "motion": mean size of those motions;
+    each also "_linear", without the response.
     """
     rng, out = np.random.default_rng([seed, 5]), {}
-    at = rng.choice(len(faces.first), pairs, p=faces.pair_chance)
+    at = rng.choice(len(faces.first), count, p=faces.pair_chance)
     shape, true = faces.shape[faces.first[at]], faces.shape[faces.second[at]] - faces.shape[faces.first[at]]
     delta = faces.units[faces.second[at]] - faces.units[faces.first[at]]
-    one, other = rng.choice(len(faces.rows), (2, SCORED_REQUESTS), p=faces.chance)
+    one, other = rng.choice(len(faces.rows), (2, count), p=faces.chance)
     asked = (faces.units[other] - faces.units[one]).clamp(-1, 1)
     asked[:, list(action_units.GAZE)] = 0
     response = geometry.response
     with torch.no_grad():
-        before = _read(read, faces, one, faces.shape[one])
         for suffix, model in (("", geometry), ("_linear", geometry.linear)):
             moved = model.canonical_motion(delta, shape)
             stranger = seen = model.canonical_motion(asked, faces.shape[one])
             if perception is not None and response is not None:
                 seen = response.composed(response.along(stranger) @ perception)
-            found = _read(read, faces, one, faces.shape[one] + seen) - before
+            read = reader(faces.shape[one] + seen) - reader(faces.shape[one])
             out[f"pairs_r2{suffix}"] = 1 - float((moved - true).square().sum() / true.square().sum())
-            out[f"reads{suffix}"] = float((found - asked).norm(dim=1).mean() / asked.norm(dim=1).mean())
+            out[f"reads{suffix}"] = float((read - asked).norm(dim=1).mean() / asked.norm(dim=1).mean())
             out[f"motion{suffix}"] = float(stranger.flatten(1).norm(dim=1).mean())
     return {name: round(value, 4) for name, value in out.items()}
-
-
-def _read(read: Read, faces: Faces, at: NDArray[np.int64], shape: Tensor) -> Tensor:
-    """(n, C) action units of faces `at` (n,), were their canonical landmarks `shape` (n, 478, 3)."""
-    upright = shape @ faces.view[at].transpose(1, 2)
-    return torch.cat([read(part) for part in torch.split(upright, descent.BATCH)])
 
 
 def _joined(linear: GeometryModel, response: FaceResponse) -> GeometryModel:

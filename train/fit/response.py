@@ -2,8 +2,8 @@
 
 Two things are wanted of the motion that a request makes. On frames of one person, that it is the motion to the
 other frame. For anybody's expression asked of anybody, that the tracker then reads what was asked; and as what a
-tracker reads is a function of the landmarks it finds, that very function is asked, with gradients
-(`metrics/expression.py`). A motion far out in the spread of true motions is dear.
+tracker reads is a function of the landmarks it finds, a small network learns that function from the dataset (the
+*reader*) and stands in for it, with gradients. A motion far out in the spread of true motions is dear.
 
 A tracker does not quite find the landmarks where an edit put them, above all brows: the picture around them tells
 it otherwise. How much of a motion it finds is linear to a good part, and is measured on edits.
@@ -11,7 +11,6 @@ it otherwise. How much of a motion it finds is linear to a good part, and is mea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,19 +29,14 @@ from .descent import LEARNING_RATE, jittered, slow_down, take_step
 from .faces import Faces, parts_of
 from .linear import fit_weight
 from .moments import Moments
-
-REQUESTS = 32
-"""A step. Reading an expression costs a hundred times what moving a face does."""
+from .reader import Reader
 
 READ_WEIGHT = 1.0
-"""Of the squared distance of what is read to what was asked, against the mean square of the motion of
+"""Of the squared distance of what the reader reads to what was asked, against the mean square of the motion of
 pairs, relative to its power."""
 
 SPREAD_WEIGHT = 0.02
 """Of the mean square of the motion in standard deviations of true motions."""
-
-Read = Callable[[Tensor], Tensor]
-"""Upright landmarks (B, 478, 3) of any size -> their action units (B, C), differentiable."""
 
 DROPOUT = 0.2
 JITTER = 0.003
@@ -83,7 +77,7 @@ def initial_response(faces: Faces, geometry: GeometryModel, *, seed: int = 0) ->
 def fit_response(
     faces: Faces,
     geometry: GeometryModel,
-    read: Read,
+    reader: Reader,
     *,
     perception: Tensor | None = None,
     steps: int,
@@ -93,7 +87,6 @@ def fit_response(
     """A response to go with the geometry's linear part.
 
     Args:
-        read: the tracker's action units of landmarks; `Expression`.
         perception: (motion_count, motion_count), as `measured_perception` gives it; None: all of a motion is seen.
     """
     response = initial_response(faces, geometry, seed=seed)
@@ -104,7 +97,9 @@ def fit_response(
         pair, request = _pair_batch(faces, rng), _request_batch(faces, rng)
         if step % 2:
             pair, request = pair.mirrored(mirror), request.mirrored(mirror)
-        loss = _pair_loss(response, geometry, pair) + _request_loss(response, geometry, read, perception, request)
+        loss = _pair_loss(response, geometry, pair) + _request_loss(
+            response, geometry, reader, perception, request
+        )
         take_step(optimiser, loss)
     return response.requires_grad_(False)
 
@@ -115,40 +110,32 @@ class _Requests:
     """(B, 478, 3) canonical."""
     delta_au: Tensor
     """(B, C)"""
-    view: Tensor
-    """(B, 3, 3) as `Faces.view`."""
     target: Tensor
     """(B, 478, 3) the true target's shape, of pairs; their own for others."""
 
     def mirrored(self, mirror: Tensor) -> _Requests:
         side = self.shape.new_tensor([-1, 1, 1])
         shape, target = (points[:, mirror] * side for points in (self.shape, self.target))
-        view = side[:, None] * self.view * side
-        return _Requests(shape, self.delta_au[:, list(action_units.mirrored())], view, target)
-
-    def seen(self, shape: Tensor) -> Tensor:
-        """Canonical shapes (B, 478, 3) of these faces as the picture shows them, but for place and size."""
-        return shape @ self.view.transpose(1, 2)
+        return _Requests(shape, self.delta_au[:, list(action_units.mirrored())], target)
 
 
 def _pair_batch(faces: Faces, rng: np.random.Generator) -> _Requests:
     at = rng.choice(len(faces.first), descent.BATCH, p=faces.pair_chance)
     first, second = faces.first[at], faces.second[at]
-    delta = faces.units[second] - faces.units[first]
-    return _Requests(faces.shape[first], delta, faces.view[first], faces.shape[second])
+    return _Requests(faces.shape[first], faces.units[second] - faces.units[first], faces.shape[second])
 
 
 def _request_batch(faces: Faces, rng: np.random.Generator) -> _Requests:
     """Anybody's expression asked of anybody; some of it only, or without the gaze, in part of them."""
-    one, other = rng.choice(len(faces.rows), (2, REQUESTS), p=faces.chance)
+    one, other = rng.choice(len(faces.rows), (2, descent.BATCH), p=faces.chance)
     delta = (faces.units[other] - faces.units[one]).clamp(-1, 1)
     gaze = torch.zeros(action_units.COUNT, dtype=torch.bool)
     gaze[list(action_units.GAZE)] = True
-    delta = delta.masked_fill(gaze & torch.from_numpy(rng.random((REQUESTS, 1)) < WITHOUT_GAZE_SHARE), 0)
-    kept = rng.random((REQUESTS, action_units.COUNT)) < rng.random((REQUESTS, 1)) * 0.3
+    delta = delta.masked_fill(gaze & torch.from_numpy(rng.random((descent.BATCH, 1)) < WITHOUT_GAZE_SHARE), 0)
+    kept = rng.random((descent.BATCH, action_units.COUNT)) < rng.random((descent.BATCH, 1)) * 0.3
     kept |= kept[:, list(action_units.mirrored())]
-    kept |= rng.random((REQUESTS, 1)) >= SPARSE_SHARE
-    return _Requests(faces.shape[one], delta * torch.from_numpy(kept), faces.view[one], faces.shape[one])
+    kept |= rng.random((descent.BATCH, 1)) >= SPARSE_SHARE
+    return _Requests(faces.shape[one], delta * torch.from_numpy(kept), faces.shape[one])
 
 
 def _motion(response: FaceResponse, geometry: GeometryModel, shape: Tensor, delta_au: Tensor) -> Tensor:
@@ -167,7 +154,7 @@ def _pair_loss(response: FaceResponse, geometry: GeometryModel, batch: _Requests
 def _request_loss(
     response: FaceResponse,
     geometry: GeometryModel,
-    read: Read,
+    reader: Reader,
     perception: Tensor | None,
     batch: _Requests,
 ) -> Tensor:
@@ -175,10 +162,8 @@ def _request_loss(
     along = response.along(motion)
     seen = motion if perception is None else response.composed(along @ perception)
     shape = jittered(batch.shape, JITTER)
-    with torch.no_grad():
-        before = read(batch.seen(shape))
-    change = read(batch.seen(shape + seen)) - before
-    missed = (change - batch.delta_au).square().sum(1).mean()
+    read = reader(shape + seen) - reader(shape)
+    missed = (read - batch.delta_au).square().sum(1).mean()
     return READ_WEIGHT * missed + SPREAD_WEIGHT * along.square().mean()
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
-from retarget.pipeline.faces import AU_SOURCE
 from retarget.train.commands.entry import main
 from retarget.train.data import person_marks, trained_people
 
@@ -18,7 +17,7 @@ from retarget.train.data import person_marks, trained_people
 def test_from_the_command_line_into_a_checkpoint(
     make_dataset: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dataset = make_dataset(people=6, frames=9, size_px=256, evaluated=1, au_source=AU_SOURCE)
+    dataset = make_dataset(people=6, frames=9, size_px=256, evaluated=1)
     motion, merged = tmp_path / "motion.safetensors", tmp_path / "merged.safetensors"
     packaged = str(default_checkpoint_path())
     few = ["--steps", "3", "--edits", "0", "-q"]

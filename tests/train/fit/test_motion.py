@@ -12,7 +12,6 @@ import pytest
 from retarget.model import action_units
 from retarget.model.checkpoint import Checkpoint
 from retarget.model.errors import RetargetError
-from retarget.pipeline.faces import AU_SOURCE
 from retarget.train.fit.motion import fit_motion
 
 C = action_units.COUNT
@@ -40,7 +39,7 @@ class Blind:
 
 
 def test_a_whole_fit(make_dataset: Callable[..., Any], make_checkpoint: Callable[..., Checkpoint]) -> None:
-    dataset = make_dataset(people=6, frames=9, size_px=64, evaluated=1, au_source=AU_SOURCE)
+    dataset = make_dataset(people=6, frames=9, size_px=64, evaluated=1)
     editor = make_checkpoint().build_editor()
     geometry, made = fit_motion(editor, dataset, LazyMeter(), steps=3, edits=25, progress=silent)
     assert geometry.response is not None
@@ -48,11 +47,3 @@ def test_a_whole_fit(make_dataset: Callable[..., Any], make_checkpoint: Callable
     assert {"perception_r2", "pairs_r2", "reads_linear"} <= set(made["scores"])
     with pytest.raises(RetargetError, match="is seen in 0 of 25 edits"):
         fit_motion(make_checkpoint().build_editor(), dataset, Blind(), steps=1, edits=25, progress=silent)
-
-
-def test_labels_of_another_source_are_refused(
-    make_dataset: Callable[..., Any], make_checkpoint: Callable[..., Checkpoint]
-) -> None:
-    dataset = make_dataset(people=2, frames=2, size_px=64, au_source="openface-2")
-    with pytest.raises(RetargetError, match=r"are of openface-2, .*; prepare it with this retarget"):
-        fit_motion(make_checkpoint().build_editor(), dataset, Blind(), steps=1, edits=0, progress=silent)

@@ -17,6 +17,7 @@ from retarget.pipeline.faces import canonical_face
 from retarget.train.fit import response as fitting
 from retarget.train.fit.faces import Faces, usable_rows
 from retarget.train.fit.motion import scores
+from retarget.train.fit.reader import Reader, fit_reader
 from retarget.train.fit.response import fit_response, initial_response
 
 C = action_units.COUNT
@@ -47,16 +48,12 @@ def faces() -> Faces:
     second = np.concatenate([np.delete(np.arange(FRAMES), r % FRAMES) + r // FRAMES * FRAMES for r in rows])
     same = np.full(len(rows), 1 / len(rows))
     shape = shape + 0.002 * torch.randn(shape.shape)
-    view = torch.eye(3).repeat(len(shape), 1, 1)
-    return Faces(rows, shape, view, units, same, first, second, np.full(len(first), 1 / len(first)))
+    return Faces(rows, shape, units, same, first, second, np.full(len(first), 1 / len(first)))
 
 
-def read(shape: torch.Tensor) -> torch.Tensor:
-    """Their AU26, as it was planted."""
-    mean = torch.tensor(canonical_face(), dtype=torch.float32)
-    sides = (shape[:, 454, 0] - shape[:, 234, 0]) / (mean[454, 0] - mean[234, 0])
-    opened = (shape[:, 152, 1] - mean[152, 1]) / (0.3 * (1 + 5 * (sides - 1)))
-    return torch.nn.functional.one_hot(torch.tensor([JAW]), C) * opened[:, None]
+@pytest.fixture(scope="module")
+def reader(faces: Faces) -> Reader:
+    return fit_reader(faces, steps=250, progress=silent)
 
 
 @pytest.fixture(scope="module")
@@ -81,27 +78,27 @@ def test_it_begins_at_least_squares(faces: Faces, still: GeometryModel) -> None:
     assert drop[0].item() == pytest.approx(0.15, abs=0.01)
 
 
-def test_a_planted_answer_is_found(faces: Faces, still: GeometryModel) -> None:
-    assert (read(faces.shape) - faces.units)[:, JAW].square().mean().sqrt() < 0.1
-    geometry = joined(still, fit_response(faces, still, read, steps=400, progress=silent))
+def test_a_planted_answer_is_found(faces: Faces, reader: Reader, still: GeometryModel) -> None:
+    assert (reader(faces.shape) - faces.units)[:, JAW].square().mean().sqrt() < 0.1
+    geometry = joined(still, fit_response(faces, still, reader, steps=400, progress=silent))
     narrow, wide = jaw_drop(geometry, faces.shape[[0, -1]]).tolist()
     assert narrow == pytest.approx(0.075, abs=0.03)
     assert wide == pytest.approx(0.225, abs=0.03)
     flat = joined(still, initial_response(faces, still))
-    found, least = (scores(faces, model, read, pairs=500) for model in (geometry, flat))
+    found, least = (scores(faces, model, reader, count=500) for model in (geometry, flat))
     assert found["pairs_r2"] > least["pairs_r2"] + 0.03
     assert found["reads"] < least["reads"]
     assert (found["pairs_r2_linear"], found["motion_linear"]) == (0, 0)
 
 
 def test_what_is_not_seen_is_made_up_for(
-    faces: Faces, still: GeometryModel, monkeypatch: pytest.MonkeyPatch
+    faces: Faces, reader: Reader, still: GeometryModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "READ_WEIGHT", 30.0)  # what is read counts for more than how far it truly is
     half = 0.5 * torch.eye(initial_response(faces, still).config.motion_count)
     drops = [
         jaw_drop(
-            joined(still, fit_response(faces, still, read, perception=seen, steps=200, progress=silent)),
+            joined(still, fit_response(faces, still, reader, perception=seen, steps=200, progress=silent)),
             faces.shape,
         ).mean()
         for seen in (None, half)
