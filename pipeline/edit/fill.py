@@ -17,7 +17,7 @@ _LIGHT = 0.06
 _COARSE = 4
 
 _MOST_GAIN = 1.2
-"""More than this is not the light but the skin's folds, and would burn teeth out."""
+"""More than this is not the light but the skin's folds."""
 
 _SHUT = 0.15
 """Gap over the width up to which an opening counts as shut: lashes and lips lie in it."""
@@ -53,7 +53,8 @@ def filled(
     share = np.zeros(flow.shape[:2], np.float32)
     for piece, much in zip(request.part.pieces, request.shares, strict=True):
         share = np.maximum(share, much * piece.mask(target, window, crop_px))
-    shade = np.asarray((gain - 1) * picture, np.float32)
+    # Highlights keep theirs: gain would burn teeth out.
+    shade = np.asarray((gain - 1) * picture * (1 - picture**4), np.float32)
     return Fill(reference, window, flow, share, shade)
 
 

@@ -39,7 +39,17 @@ def test_it_is_brought_into_the_plates_light(target: Any) -> None:
     picture = np.full((256, 256, 3), 100, np.uint8)
     plate = np.full((256, 256, 3), 110 / 255, np.float32)
     fill = fill_of(target, picture, plate)
-    np.testing.assert_allclose(picture[0, 0] / 255 + fill.shade, 110 / 255, atol=3e-3)
+    np.testing.assert_allclose(picture[0, 0] / 255 + fill.shade, 110 / 255, atol=5e-3)
+
+
+def test_highlights_keep_their_light(target: Any) -> None:
+    picture = np.full((256, 256, 3), 100, np.uint8)
+    x, y = target[[13, 14], :2].mean(0).astype(int)
+    picture[y - 2 : y + 3, x - 2 : x + 3] = 250
+    fill = fill_of(target, picture, np.full((256, 256, 3), 120 / 255, np.float32))
+    window = fill.window
+    assert abs(fill.shade[y - window.top, x - window.left]).max() < 0.02
+    assert fill.shade[0, 0].min() > 0.05
 
 
 def test_another_light_by_far_is_not_believed(target: Any) -> None:
