@@ -1,4 +1,6 @@
 from .curve_plot import plot_curves as plot_curves
+from .library import Library as Library
+from .library import list_library as list_library
 from .measure import measure_quality as measure_quality
 from .people import People as People
 from .people import PersonInClip as PersonInClip
