@@ -11,8 +11,10 @@ from .options import RetargetOptions as RetargetOptions
 from .refine import refine_plans as refine_plans
 from .report import Report as Report
 from .review import ClipQuality as ClipQuality
+from .review import Library as Library
 from .review import People as People
 from .review import QcInput as QcInput
+from .review import list_library as list_library
 from .review import list_people as list_people
 from .review import measure_quality as measure_quality
 from .review import preview as preview
@@ -22,3 +24,4 @@ from .session import analyse_clip as analyse_clip
 from .session import edited_frames as edited_frames
 from .session import load_driver as load_driver
 from .session import plan_edits as plan_edits
+from .session import read_references as read_references

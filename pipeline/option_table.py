@@ -36,6 +36,7 @@ class Kind(enum.Enum):
     RATE = "frames a second"
     TEXT = "text"
     FILE = "a file"
+    FILES = "files and folders"
 
 
 @dataclass(frozen=True)

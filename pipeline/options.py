@@ -12,6 +12,7 @@ from .drivers import After, DriverOptions, Measuring, Mode, Neutral
 from .edit import REGIONS, PlanOptions
 from .errors import OptionError
 from .faces import FACE_ORDERS, FaceSelection, Tracker, TrackOptions
+from .files import media_of
 from .media import EncodeOptions
 from .option_table import PERFORMANCE, RUNNING, Kind, option
 
@@ -102,6 +103,17 @@ class RetargetOptions:
         metavar="WHICH", shown_default="the largest", words=("driver_faces",),
     )  # fmt: skip
     """Whose expression a driver clip gives; a capture file's faces are counted by id."""
+    references: tuple[Path, ...] = option(
+        (), "--reference", Kind.FILES, PERFORMANCE,
+        "further takes and pictures of the same actor, or folders of them, to borrow mouths and eyes from",
+        metavar="FILE", words=("references",),
+    )  # fmt: skip
+    """Films, pictures, sequences; a folder stands for the films and pictures in it."""
+    any_reference: bool = option(
+        False, "--reference-any", Kind.SWITCH, PERFORMANCE,
+        "where a reference shows nobody who looks like those that are edited, take its largest face",
+        words=("any_reference",),
+    )  # fmt: skip
 
     refine: int = option(
         1, "--refine", Kind.COUNT, PERFORMANCE,
@@ -164,27 +176,50 @@ class RetargetOptions:
             raise OptionError(f"a smallest face of {self.min_face_px} px makes no sense; use 1 or more")
         self.plan_options()  # says at once what is wrong with the rest
 
-    def neutral_pictures(self) -> list[Path]:
-        """The pictures of resting faces that are read."""
-        return [Path(str(n)) for n in (self.source_neutral, self.driver_neutral) if not is_named(n)]
-
     def face_pictures(self) -> list[Path]:
         """The pictures of people that are read."""
         named = (self.faces.picture if self.faces else None, self.driver_faces.picture)
         return [picture for picture in named if picture is not None]
 
-    def with_face_pictures(self, change: Callable[[Path], Path]) -> RetargetOptions:
-        """The options with other names for the pictures of people."""
-        named: dict[str, Any] = {
-            name: replace(selection, picture=change(selection.picture))
-            for name, selection in (("faces", self.faces), ("driver_faces", self.driver_faces))
-            if selection is not None and selection.picture is not None
-        }
-        return replace(self, **named)
+    def reference_files(self) -> list[Path]:
+        """The films and pictures that the references stand for.
 
-    def pictures(self) -> list[Path]:
-        """All pictures that are read besides source and driver."""
-        return [*self.neutral_pictures(), *self.face_pictures()]
+        Raises:
+            VideoOpenError: a folder has none.
+        """
+        return [file for reference in self.references for file in media_of(reference)]
+
+    def with_files(self, change: Callable[[Path], Path]) -> RetargetOptions:
+        """The options with other names for all files and folders that they name."""
+
+        def neutral(said: float | str | Path) -> float | str | Path:
+            return said if is_named(said) else change(Path(str(said)))
+
+        def seen(selection: FaceSelection | None) -> Any:
+            if selection is None or selection.picture is None:
+                return selection
+            return replace(selection, picture=change(selection.picture))
+
+        return replace(
+            self,
+            source_neutral=neutral(self.source_neutral),
+            driver_neutral=neutral(self.driver_neutral),
+            faces=seen(self.faces),
+            driver_faces=seen(self.driver_faces),
+            references=tuple(change(reference) for reference in self.references),
+            checkpoint=self.checkpoint and change(self.checkpoint),
+        )
+
+    def files(self) -> list[Path]:
+        """All files and folders that are read besides source and driver."""
+        found: list[Path] = []
+
+        def note(path: Path) -> Path:
+            found.append(path)
+            return path
+
+        self.with_files(note)
+        return found
 
     def plan_options(
         self, neutral: NDArray[np.float32] | float | str = "auto", faces: FaceSelection | None = None

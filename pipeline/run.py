@@ -6,7 +6,7 @@ import contextlib
 import importlib.metadata
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from .records import Frame
 from .refine import refined
 from .report import FaceReport, Report
 from .resources import Resources
-from .session import Session, load_driver, open_session, open_source
+from .session import Session, load_driver, open_session, open_source, read_references
 from .stream import Clock, Progress, Stage, no_progress, prefetched
 from .usage import check_table
 
@@ -72,7 +72,7 @@ def retarget_video(
             open_session(source, driver, options, clock=clock, progress=progress, resources=resources)
         )
         # Before the long work: what is wrong with the output is said at once.
-        inputs = (*session.driver_files, *options.pictures())
+        inputs = (*session.driver_files, *options.files())
         check_not_input(Path(output), dict.fromkeys(inputs, MADE_FROM))
         encode = _share_of_encoder(options.encode, resources.cores)
         writer = create_video(output, like=session.reader, options=encode, overwrite=options.overwrite)
@@ -151,6 +151,7 @@ def track_ahead(
         for driver in drivers:
             load_driver(driver, options, frame_rate=reader.info.frame_rate, progress=progress, cache=cache)
         read_faces(reader, options.track_options(), progress=progress, cache=cache)
+        read_references(options, progress=progress, cache=cache)
 
 
 def _share_of_encoder(encode: EncodeOptions, cores: int | None) -> EncodeOptions:
@@ -209,6 +210,7 @@ def check_count(session: Session, plans: Plans, frames: int) -> None:
 def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
     """What was done, so far as is known when the last frame has passed."""
     analysis, files = plans.analysis, session.driver_files
+    references = _references(plans)
     return Report(
         frames=tally.frames,
         frames_edited=tally.edited,
@@ -221,6 +223,7 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
         notes=(
             *session.driver.notes,
             *_unused_drivers(session, plans),
+            *_unused_references(references),
             *_notes_on_source(session, plans),
             *_notes_on_reach(plans),
             *_notes_on_fades(plans),
@@ -230,6 +233,7 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
             "source": str(session.source),
             "driver": str(files[0]) if len(files) == 1 else [str(file) for file in files],
             "checkpoint": str(session.options.checkpoint or "default"),
+            **({"references": references} if references else {}),
             "au_source": AU_SOURCE,
             **tracker_details(session.options.tracker),
             "device": str(session.renderer.device),
@@ -256,6 +260,23 @@ def _unused_drivers(session: Session, plans: Plans) -> list[str]:
     unused = [str(path) for path in session.driver_files[faces:]]
     shown = f"{faces} face{'s' * (faces != 1)}"
     return [f"{', '.join(unused)}: not used; no shot has more than {shown}"] if unused else []
+
+
+def _references(plans: Plans) -> list[dict[str, Any]]:
+    """Of each reference, how many of its frames are borrowed from, and how many of the source borrow."""
+    lent = ((lender, *plans.frames_lent(clip)) for clip, lender in enumerate(plans.lenders, 1))
+    return [
+        {"file": str(lender.analysis.info.path), "frames_lent": frames, "frames_borrowing": borrowing}
+        for lender, frames, borrowing in lent
+    ]
+
+
+def _unused_references(references: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A note on those of which nothing is shown."""
+    unused = [reference["file"] for reference in references if not reference["frames_borrowing"]]
+    if not unused:
+        return []
+    return [f"{', '.join(unused)}: not used; nothing there fits better than what else is seen"]
 
 
 def _notes_on_source(session: Session, plans: Plans) -> list[str]:
@@ -289,7 +310,7 @@ def _notes_on_reach(plans: Plans) -> list[str]:
             least = min(float(left.min()) for left in held)
             notes.append(
                 f"{len(frames)} frames open {what} less than was asked ({least:.0%} of it at the least): "
-                "no frame of this person shows more"
+                "no frame of this person shows more; another take may, as --reference"
             )
     return notes
 

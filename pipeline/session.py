@@ -35,9 +35,10 @@ from .edit import (
     Renderer,
     blended,
     borrowing,
+    lender_of,
     plan_faces,
 )
-from .errors import NoFaceError, OptionError
+from .errors import NoFaceError, OptionError, VideoReadError
 from .faces import (
     DECODE_AHEAD_FRAMES,
     ClipAnalysis,
@@ -106,12 +107,32 @@ def analyse_clip(
         return _analysis(reader, options, progress=progress, cache=cache)
 
 
+def read_references(
+    options: RetargetOptions,
+    *,
+    clock: Clock | None = None,
+    progress: Progress[Any] = no_progress,
+    cache: TrackingCache | None = None,
+) -> tuple[ClipAnalysis, ...]:
+    """The faces of the options' references, by file.
+
+    Raises:
+        NoFaceError: one of them shows no face.
+        RetargetError: one of them cannot be read.
+    """
+    return tuple(
+        _reference(file, options, clock=clock, progress=progress, cache=cache)
+        for file in dict.fromkeys(options.reference_files())
+    )
+
+
 def plan_edits(
     analysis: ClipAnalysis,
     driver: Driver,
     options: RetargetOptions | None = None,
     *,
     neutral: NDArray[np.float32] | float | str | None = None,
+    references: Sequence[ClipAnalysis] | None = None,
 ) -> Plans:
     """What will be done to whom: relative action units for every selected face and frame. Touches no picture.
 
@@ -119,9 +140,11 @@ def plan_edits(
         driver: from `load_driver`, at `analysis.info.frame_rate`.
         neutral: what `source_neutral` gave for the options. Only needed to plan many times where that is a
             picture, which is else measured each time.
+        references: what `read_references` gave for the options; those are else read each time.
 
     Raises:
-        NoFaceError: no shot has as many faces as the options select, or the person they select is not there.
+        NoFaceError: no shot has as many faces as the options select, or the person they select is not there; or a
+            reference shows nobody who is edited.
         OptionError: the source's neutral is asked for at a time at which no face is seen.
     """
     options = options or RetargetOptions()
@@ -134,7 +157,9 @@ def plan_edits(
             f"{analysis.info.path}: no shot has as many faces as --face asks for; at most "
             f"{max(track.face_id for track in analysis.tracks) + 1} are seen"
         )
-    return plans
+    references = read_references(options) if references is None else references
+    lenders = (lender_of(r, plans.edited_persons, anybody=options.any_reference) for r in references)
+    return replace(plans, lenders=tuple(lenders))
 
 
 def edited_frames(
@@ -179,6 +204,8 @@ class Session:
     renderer: Renderer
     neutral: NDArray[np.float32] | float | str
     """What the source is measured from; see `source_neutral`."""
+    references: tuple[ClipAnalysis, ...]
+    """Further clips of the actors."""
     resources: Resources
     clock: Clock
     progress: Progress[Any]
@@ -192,7 +219,9 @@ class Session:
     def plan(self, analysis: ClipAnalysis) -> Plans:
         """What the driver asks of it; raises as `plan_edits`."""
         with self.clock.running("plan"):
-            plans = plan_edits(analysis, self.driver, self.options, neutral=self.neutral)
+            plans = plan_edits(
+                analysis, self.driver, self.options, neutral=self.neutral, references=self.references
+            )
         with self.clock.running("borrow"):
             return borrowing(plans, self.renderer)
 
@@ -245,6 +274,7 @@ def open_session(
             driver=loaded,
             renderer=resources.renderer(options, reader.info),
             neutral=source_neutral(options, resources.cache),
+            references=read_references(options, clock=clock, progress=progress, cache=resources.cache),
             resources=resources,
             clock=clock,
             progress=progress,
@@ -297,16 +327,23 @@ def _analysis(
     reader: VideoReader,
     options: RetargetOptions,
     *,
+    stage: Stage = Stage.TRACK,
     clock: Clock | None = None,
     progress: Progress[Any] = no_progress,
     cache: TrackingCache | None = None,
 ) -> ClipAnalysis:
     analysis = read_faces(
-        reader, options.track_options(), stage=Stage.TRACK, clock=clock, progress=progress, cache=cache
+        reader, options.track_options(), stage=stage, clock=clock, progress=progress, cache=cache
     )
     if not analysis.tracks:
         raise no_face(reader.info.path, analysis.largest_rejected_px, is_trimmed=options.is_trimmed)
     return analysis
+
+
+def _reference(file: Path, options: RetargetOptions, **how: Any) -> ClipAnalysis:
+    with open_video(file, sequence_rate=options.sequence_rate) as reader:
+        whole = replace(options, trim_start=None, trim_end=None)
+        return _analysis(reader, whole, stage=Stage.REFERENCES, **how)
 
 
 # The second reading
@@ -355,10 +392,14 @@ def _references(
     """What the plans borrow, or what those frames do, read."""
     if plans.loans is None:
         return None
-    wanted = plans.loans.sightings if only is None else plans.sightings(only)
-    references = References(reader.info, crop)
-    for _ in references.collect(_picked(reader, wanted.keys()), wanted):
-        pass
+    references = References(reader.info, crop, [lender.analysis.info for lender in plans.lenders])
+    for clip, wanted in (plans.loans.sightings if only is None else plans.sightings(only)).items():
+        with contextlib.ExitStack() as stack:
+            path = plans.lenders[clip - 1].analysis.info.path if clip else reader.info.path
+            frames = stack.enter_context(open_video(path)) if clip else reader
+            read = sum(1 for _ in references.collect(_picked(frames, wanted.keys()), wanted, clip))
+        if read < len(wanted):
+            raise VideoReadError(f"{path}: changed while it was read; run again")
     return references
 
 

@@ -23,6 +23,7 @@ from retarget.pipeline.media import open_video
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 ACTRESS, SMILE, CURVES = SAMPLES / "actress.mp4", SAMPLES / "smile.mp4", SAMPLES / "smile.yaml"
+ASTRONAUT = SAMPLES / "astronaut.png"
 
 
 def _run(*arguments: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -170,6 +171,14 @@ BAD: list[tuple[str, list[str], str]] = [
     ("face", ["-s", "{actress}", "-d", "{curves}", "--face", "5"], r"--face"),
     ("face words", ["-s", "{actress}", "-d", "{curves}", "--face", "pretty"], r"'pretty'.*left-right"),
     ("device", ["-s", "{actress}", "-d", "{curves}", "--device", "warp9"], r"'warp9'"),
+    ("no reference", ["-s", "{actress}", "-d", "{curves}", "--reference", "{bad}/none.mp4"], r"none\.mp4: no such file"),
+    ("empty references", ["-s", "{actress}", "-d", "{curves}", "--reference", "{bad}/folder.mp4"], r"folder\.mp4: has no films or pictures"),
+    ("text as reference", ["-s", "{actress}", "-d", "{curves}", "--reference", "{bad}/text.mp4"], r"text\.mp4"),
+    ("nobody to refer to", ["-s", "{actress}", "-d", "{curves}", "--reference", "{bad}/wall.png"], r"wall\.png: no face found in any frame"),
+    ("another's face", ["-s", "{actress}", "-d", "{curves}", "--trim-end", "0.1", "--reference", "{actress}", "{astronaut}"],
+     r"astronaut\.png: shows nobody who is edited; the nearest is at a distance of 0\.\d\d, where 0\.6 is the limit"),
+    ("output is reference", ["-s", "{actress}", "-d", "{curves}", "-o", "{smile}", "--overwrite", "--reference", "{smile}"], r"smile\.mp4.*made from"),
+    ("output in references", ["-s", "{actress}", "-d", "{curves}", "-o", "{samples}/o.mp4", "--reference", "{samples}"], r"o\.mp4: lies in .*samples, which is"),
     ("no arguments", [], r"required.*--help"),
     ("track to png", ["track", "{actress}", "-o", "t.png"], r"t\.png"),
     ("track to nowhere", ["track", "{actress}", "-o", "{bad}/deep/t.csv"], r"t\.csv.*folder"),
@@ -189,7 +198,8 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     here.mkdir()
     monkeypatch.chdir(here)
     before = ACTRESS.read_bytes(), SMILE.read_bytes()
-    filled = [a.format(bad=bad, actress=ACTRESS, smile=SMILE, curves=CURVES) for a in arguments]
+    files = {"actress": ACTRESS, "smile": SMILE, "curves": CURVES, "astronaut": ASTRONAUT, "samples": SAMPLES}
+    filled = [a.format(bad=bad, **files) for a in arguments]
     try:
         status = main(filled)
     except SystemExit as stop:

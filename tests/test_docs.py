@@ -103,9 +103,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("two_shot.mov", "actress.mp4", 0.3),
         ("clip.mp4", "actress.mp4", 0.3),
         ("take.mp4", "smile.mp4", 0.6),
+        ("other_take.mov", "actress.mp4", 0.2),
     ):
         copy(SAMPLES / source, folder / name, seconds)
     copy(SAMPLES / "actress.mp4", folder / "shot.%04d.png", 0.1)
+    (folder / "stills").mkdir()
+    shutil.copy(next(folder.glob("shot.*.png")), folder / "stills/her.png")
     (folder / "smile.yaml").write_text("curves:\n  AU12: {0: 0, 0.2s: 0.6}\n")
     (folder / "pair.yaml").write_text(
         "faces:\n  - {face: 0, curves: {AU12: 0.4}}\n  - {face: 1, curves: {AU04: 0.4}}\n"

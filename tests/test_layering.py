@@ -33,10 +33,11 @@ SIDE_BY_SIDE = {
 
 PIPELINE_IN_TRAIN = (
     "train/prepare/", "train/metrics/crop_meter.py", "train/metrics/expression.py", "train/metrics/face_meter.py",
-    "train/evaluation/film.py", "train/commands/",
+    "train/evaluation/film.py", "train/evaluation/film_judges.py", "train/evaluation/picture_judges.py",
+    "train/commands/",
 )  # fmt: skip
-"""Training crops and inference crops come from one code, and so does what is measured on them, films go through the main job, and the command line hands
-the rest its names and mesh; the rest knows the model alone ..."""
+"""Training crops and inference crops come from one code, and so does what is measured on them, films go through the
+main job, and the command line hands the rest its names and mesh; the rest knows the model alone ..."""
 PIPELINE_FOR_ALL_OF_TRAIN = {"files", "stream"}
 """... and these rooms: text that people write, and progress. They know no video, no face, no network."""
 ONLY_IN = {

@@ -250,14 +250,7 @@ class RayTasks:
 
 def _absolute(task: Task) -> Task:
     """Nodes have another current folder than this process."""
-    job, options = task.job, task.job.options
-    pictures = {str(path) for path in options.neutral_pictures()}
-    neutrals: Mapping[str, Any] = {
-        name: Path(str(getattr(options, name))).absolute()
-        for name in ("source_neutral", "driver_neutral")
-        if str(getattr(options, name)) in pictures
-    }
-    checkpoint = options.checkpoint and options.checkpoint.absolute()
+    job = task.job
     return replace(
         task,
         job=replace(
@@ -265,7 +258,7 @@ def _absolute(task: Task) -> Task:
             source=job.source.absolute(),
             drivers=tuple(driver.absolute() for driver in job.drivers),
             output=job.output.absolute(),
-            options=replace(options.with_face_pictures(Path.absolute), checkpoint=checkpoint, **neutrals),
+            options=job.options.with_files(Path.absolute),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import drivers, media
-from ..files import Contents, suffixes
+from ..errors import VideoOpenError
+from ..files import Contents, media_of, suffixes
 from ..jobs import Job
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ _NO_PART_OF_THE_RESULT = ("device", "batch", "overwrite")
 
 def request_hash(job: Job) -> str:
     """A hash of what is asked for by name: files, version, and all options, also those that only say how."""
-    names = [str(path.absolute()) for path in (job.source, *job.drivers)]
+    read = [job.source, *job.drivers]
+    with contextlib.suppress(VideoOpenError):  # the job will say it
+        read += _files_of(job.options)
+    names = [str(path.absolute()) for path in read]
     return hash_of({"files": names, "options": _plain_options(job.options, by_name=True)})
 
 
@@ -48,8 +53,7 @@ def content_key(job: Job, contents: Contents) -> str:
         {
             "source": (job.source.suffix.lower(), source),
             "drivers": driver_hashes,
-            "neutrals": [contents.sha256(path) for path in options.neutral_pictures()],
-            "persons": [contents.sha256(path) for path in options.face_pictures()],
+            "files": [contents.sha256(path) for path in _files_of(options)],
             "checkpoint": contents.sha256(options.checkpoint or default_checkpoint_path()),
             "options": _plain_options(options, by_name=False),
         }
@@ -61,18 +65,15 @@ def hash_of(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def _files_of(options: RetargetOptions) -> list[Path]:
+    """Every file that the options lead to."""
+    return [file for path in options.files() for file in media_of(path)]
+
+
 def _plain_options(options: RetargetOptions, *, by_name: bool) -> dict[str, Any]:
-    values = asdict(options)
+    values = asdict(options.with_files(lambda path: path.absolute() if by_name else Path("a file")))
     if not by_name:
         del values["encode"]["threads"]
         for name in _NO_PART_OF_THE_RESULT:
             del values[name]
-    pictures = {str(path) for path in options.neutral_pictures()}
-    for name in ("checkpoint", "source_neutral", "driver_neutral"):
-        value = values[name]
-        if isinstance(value, Path) or str(value) in pictures:
-            values[name] = str(Path(str(value)).absolute()) if by_name else "a file"
-    for name in ("faces", "driver_faces"):
-        if values[name] and values[name]["picture"] is not None:
-            values[name]["picture"] = str(values[name]["picture"].absolute()) if by_name else "a file"
     return {"version": importlib.metadata.version("retarget"), **values}

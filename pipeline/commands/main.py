@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import check_output, check_readable, parse_pattern
+from ..files import check_output, check_readable, media_of, parse_pattern
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
 from ..usage import check_film, check_plot, check_preview, check_table
 from .loading import loading
@@ -20,6 +20,7 @@ from .terminal import bars, parser, run_command
 
 if TYPE_CHECKING:
     from ..report import Report
+    from ..review import Library, People
     from ..stream import Progress
 
 DESCRIPTION = """\
@@ -37,6 +38,7 @@ COMMANDS = """\
 commands:
   retarget track CLIP -o CLIP.csv       measure action units; the table can drive, in OpenFace's columns
   retarget faces CLIP -o people.png     who is in a clip, in which shots: the numbers of --face person:1
+  retarget faces CLIP... --library      what takes and stills hold of whom for --reference, and what they lack
   retarget curves FILE... -o c.png      plot the curves of drivers, clips, or a run's report
   retarget preview -s S -d D -o p.png   a contact sheet (and a side-by-side video) instead of the whole job
   retarget batch JOBS.yaml              many clips, unattended, with a report (also CSV, EDL, OTIO, globs)
@@ -75,8 +77,8 @@ def _retarget(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(source, driver)
     _check_inputs(source, driver)
     options = options_said(arguments, source)
-    _check_inputs(*options.face_pictures())
-    read = (driver, *options.pictures())
+    _check_inputs(*options.face_pictures(), *options.reference_files())
+    read = (driver, *options.files())
     check_film(output, source, read, overwrite=arguments.overwrite)
     if arguments.report:
         inputs = dict.fromkeys((source, output, *read), "another file of this job")
@@ -106,8 +108,8 @@ def _preview(argv: Sequence[str]) -> int:
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
     _check_inputs(arguments.source, arguments.driver)
     options = options_said(arguments, arguments.source)
-    _check_inputs(*options.face_pictures())
-    read = (arguments.source, arguments.driver, *options.pictures())
+    _check_inputs(*options.face_pictures(), *options.reference_files())
+    read = (arguments.source, arguments.driver, *options.files())
     check_preview(output, arguments.side_by_side, read, moments=arguments.moments, overwrite=arguments.overwrite)
 
     with loading():
@@ -149,23 +151,38 @@ def _track(argv: Sequence[str]) -> int:
 
 def _faces(argv: Sequence[str]) -> int:
     flags = parser("retarget faces", "Who is in a clip: in which shots, for how long, how large.")
-    flags.add_argument("source", type=Path, metavar="CLIP")
+    flags.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
+    flags.add_argument(
+        "--library", action="store_true",
+        help="instead: what CLIPs (takes, pictures, folders) hold of each person to borrow from, and what not",
+    )  # fmt: skip
     flags.add_argument("-o", "--output", type=Path, metavar="PEOPLE.png", help="a sheet with portraits (png, jpg)")
     flags.add_argument("--json", action="store_true", help="print JSON in place of the table")
     _add_common(flags)
     arguments = flags.parse_args(argv)
-    _check_inputs(arguments.source)
-    options = options_said(arguments, arguments.source)
+    if len(arguments.clips) > 1 and not arguments.library:
+        flags.error("several clips are for --library; name one")
+    clip = arguments.clips[0]
+    for path in arguments.clips:
+        _check_inputs(*(media_of(path) if arguments.library else [path]))
+    options = options_said(arguments, clip)
 
     with loading():
-        from ..review import list_people
+        from ..review import list_library, list_people
 
-    people = list_people(arguments.source, arguments.output, options, progress=_progress(arguments))
-    if arguments.json:
-        print(json.dumps(dataclasses.asdict(people), indent=1))
-        return 0
-    _say("\n".join([people.headline, *people.table()]), arguments)
+    progress = _progress(arguments)
+    if arguments.library:
+        _list(list_library(arguments.clips, arguments.output, options, progress=progress), arguments)
+    else:
+        _list(list_people(clip, arguments.output, options, progress=progress), arguments)
     return 0
+
+
+def _list(found: People | Library, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(found), indent=1))
+    else:
+        _say("\n".join([found.headline, *found.table()]), arguments)
 
 
 def _curves(argv: Sequence[str]) -> int:

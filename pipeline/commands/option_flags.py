@@ -39,6 +39,8 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
         how["choices"] = option.choices
     elif option.kind is Kind.GAINS:
         how |= {"action": "append", "default": []}
+    elif option.kind is Kind.FILES:
+        how |= {"action": "extend", "nargs": "+"}
     group.add_argument(
         *option.flags, **{"type": _PARSERS.get(option.kind), "metavar": option.metavar, "default": None, **how}
     )
@@ -79,6 +81,8 @@ def _value(option: Option, written: Any, clock: _Clock) -> Any:
         return clock.neutral(written, flag)
     if option.kind is Kind.GAINS:
         return {name: value for pairs in written for name, value in pairs.items()}
+    if option.kind is Kind.FILES:
+        return tuple(written)
     return written
 
 
@@ -155,5 +159,6 @@ _PARSERS: Mapping[Kind, Callable[[str], Any]] = {
     Kind.FACES: checked(FaceSelection.parse),
     Kind.RATE: checked(rate_of),
     Kind.FILE: Path,
+    Kind.FILES: Path,
 }
 """TIME and NEUTRAL stay text until the source is known."""

@@ -8,8 +8,14 @@ from .correct import corrected as corrected
 from .correct import missed as missed
 from .correct import rms_of_asked as rms_of_asked
 from .correct import sampled as sampled
+from .lender import Lender as Lender
+from .lender import lender_of as lender_of
+from .looks import Seen as Seen
+from .looks import looks_of as looks_of
 from .options import REGIONS as REGIONS
 from .options import PlanOptions as PlanOptions
+from .parts import EYES_PART as EYES_PART
+from .parts import MOUTH_PART as MOUTH_PART
 from .plan import EDIT_FLOOR as EDIT_FLOOR
 from .plan import FacePlan as FacePlan
 from .plan import Plans as Plans

@@ -7,7 +7,7 @@ of least cost through them is found (`choice`), and what none of them shows is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from retarget.model.crop_spec import CropSpec
 
-from ..faces import ClipAnalysis, FaceTrack, apply, crop_matrix, head_pose
+from ..faces import FaceTrack, apply, crop_matrix, head_pose
 from .choice import PLATE, Chosen, Wanted, candidates, choose
-from .loan import Key, Loan, Loans, Sighting
-from .looks import Looks, looks_of
+from .loan import Key, Loan, Loans, Moment, Sighting
+from .looks import Looks, Seen, looks_of
 from .parts import PARTS, Part
 from .plan import FacePlan, Plans
 from .reach import ALIKE_TURN, held_back
@@ -28,6 +28,10 @@ from .schedule import EditSchedule, Steadied
 
 DISSOLVE_SECONDS = 0.16
 """Over which one reference goes over into another, or into the plate."""
+
+KEPT_SCALE = 0.75
+"""What would be shrunk more than this where it goes is shrunk when it is read: it takes less room and no detail
+aliases."""
 
 LEAST_SHARE = 0.02
 """Less of a piece than that is not worth it."""
@@ -41,20 +45,28 @@ def borrowing(plans: Plans, renderer: Renderer) -> Plans:
     if not renderer.borrows:
         return plans
     faces, lent = [], _Lent()
+    looks: dict[int, list[Looks]] = {}  # by person, who may be in many shots; those without a number apart
     for plan in plans.faces:
         moments = np.flatnonzero(plan.is_active)
         if len(moments):
-            plan = _borrowing(plans, plan, moments, renderer, lent)
+            who = plan.track.person or id(plan.track)
+            if who not in looks:
+                seen = list(_seen(plans, plan.track))
+                looks[who] = [looks_of(seen, part) for part in PARTS]
+            plan = _borrowing(plans, plan, moments, renderer, looks[who], lent)
         faces.append(plan)
-    return Plans(plans.analysis, tuple(faces), lent.loans(plans.analysis, renderer.crop))
+    return replace(plans, faces=tuple(faces), loans=lent.loans(renderer.crop))
 
 
 def _borrowing(
-    plans: Plans, plan: FacePlan, moments: NDArray[np.int64], renderer: Renderer, lent: _Lent
+    plans: Plans,
+    plan: FacePlan,
+    moments: NDArray[np.int64],
+    renderer: Renderer,
+    looks: Sequence[Looks],
+    lent: _Lent,
 ) -> FacePlan:
     """The plan, held back to what is seen in any frame, then to what is seen in those that were chosen."""
-    mine = [t for t in plans.analysis.tracks if t is plan.track or (t.person and t.person == plan.track.person)]
-    looks = [looks_of(plans.analysis, mine, part) for part in PARTS]
     view = _View(plans, plan, moments, renderer)
     shown = [view.shown(part, seen) for part, seen in zip(PARTS, looks, strict=True)]
     plan = view.within_reach(plan, np.concatenate(shown, 1))
@@ -66,6 +78,16 @@ def _borrowing(
         lent.take(plan, moments, part, kept, chosen)
         shown.append(np.maximum(view.open(part), _gaps_of(chosen, kept)))
     return view.within_reach(plan, np.concatenate(shown, 1))
+
+
+def _seen(plans: Plans, own: FaceTrack) -> Iterator[Seen]:
+    """Where the person of a track is seen."""
+    for track in plans.analysis.tracks:
+        if track is own or (track.person and track.person == own.person):
+            yield Seen(0, plans.analysis, track)
+    for number, lender in enumerate(plans.lenders, 1):
+        for track in lender.tracks.get(own.person, ()):
+            yield Seen(number, lender.analysis, track)
 
 
 class _View:
@@ -151,23 +173,38 @@ class _Lent:
     """Loans as they are made."""
 
     def __init__(self) -> None:
-        self._by_moment: dict[Key, list[Loan]] = {}
-        self._lenders: dict[Key, tuple[FaceTrack, int]] = {}
+        self._by_moment: dict[Moment, list[Loan]] = {}
+        self._lenders: dict[Key, tuple[Seen, int]] = {}
+        self._sizes: dict[Key, float] = {}
+        """Of the largest face that borrows from each, as the logarithm in `crop.alignment`."""
 
     def take(self, plan: FacePlan, moments: NDArray[np.int64], part: Part, looks: Looks, chosen: Chosen) -> None:
         """Borrows a part for all moments of a plan."""
         for look, shares in _dissolved(chosen, plan.track.seconds[moments]):
-            track, at = looks.track_of(look)
-            key = (track.shot, track.face_id, at)
-            self._lenders[key] = (track, at)
+            seen, at = looks.track_of(look)
+            key = (seen.track.shot, seen.track.face_id, at, seen.clip)
+            self._lenders[key] = (seen, at)
             for k in np.flatnonzero(shares.max(1) > LEAST_SHARE):
+                size = float(plan.alignments[moments[k], 2])
+                self._sizes[key] = max(size, self._sizes.get(key, -np.inf))
                 moment = (plan.track.shot, plan.track.face_id, int(moments[k]))
                 loan = Loan(part, key, tuple(float(share) for share in shares[k]))
                 self._by_moment.setdefault(moment, []).append(loan)
 
-    def loans(self, analysis: ClipAnalysis, crop: CropSpec) -> Loans:
+    def loans(self, crop: CropSpec) -> Loans:
         """All of them."""
-        return Loans(self._by_moment, _sightings(analysis, self._lenders, crop))
+        steadied: dict[int, Steadied] = {}
+        out: dict[int, dict[int, list[Sighting]]] = {}
+        for key, size in self._sizes.items():
+            seen, at = self._lenders[key]
+            if seen.clip not in steadied:
+                steadied[seen.clip] = Steadied(seen.analysis)
+            matrix = crop_matrix(seen.track.alignments[at], crop)
+            landmarks = apply(matrix, steadied[seen.clip].landmarks(seen.track, at)).astype(np.float32)
+            scale = float(np.exp(size - seen.track.alignments[at, 2]))
+            sighting = Sighting(key, matrix, landmarks, scale if scale < KEPT_SCALE else 1.0)
+            out.setdefault(seen.clip, {}).setdefault(int(seen.track.frames[at]), []).append(sighting)
+        return Loans(self._by_moment, out)
 
 
 def _dissolved(chosen: Chosen, seconds: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -179,15 +216,3 @@ def _dissolved(chosen: Chosen, seconds: NDArray[np.float64]) -> Iterator[tuple[i
         here = chosen.shares * (chosen.look == look)[:, None]
         padded = np.pad(here, ((reach, reach), (0, 0)), mode="edge")
         yield int(look), np.stack([np.convolve(column, kernel, mode="valid") for column in padded.T], 1)
-
-
-def _sightings(
-    analysis: ClipAnalysis, lenders: Mapping[Key, tuple[FaceTrack, int]], crop: CropSpec
-) -> dict[int, list[Sighting]]:
-    steadied = Steadied(analysis)
-    out: dict[int, list[Sighting]] = {}
-    for key, (track, at) in lenders.items():
-        matrix = crop_matrix(track.alignments[at], crop)
-        landmarks = apply(matrix, steadied.landmarks(track, at)).astype(np.float32)
-        out.setdefault(int(track.frames[at]), []).append(Sighting(key, matrix, landmarks))
-    return out

@@ -23,6 +23,9 @@ _SHAPE, _TURN, _SHORT, _WIDE, _SIZE, _SPEED = 10.0, 1.0, 8.0, 4.0, 0.3, 5.0
 """Of the mean distance of the shape's points, canonical; of the largest difference of the rotations' entries; of
 a gap that lacks, and of one that is too much, over the width; of halves of the size; of motion."""
 
+_FOREIGN = 0.1
+"""Another clip's light and make-up are others."""
+
 _ENOUGH = 0.95
 """Share of the wanted gap from which a reference shows enough."""
 
@@ -115,7 +118,8 @@ def _around(wanted: Wanted, looks: Looks) -> NDArray[np.float64]:
     """(n, m) what else speaks against a look."""
     turned = np.abs(wanted.rotations[:, None] - looks.rotations[None]).max((2, 3))
     smaller = np.maximum(0, np.log2(wanted.sizes_px[:, None] / looks.sizes_px[None]))
-    return np.asarray(_TURN * turned + _SIZE * smaller + _SPEED * looks.speeds[None], np.float64)
+    own = _SPEED * looks.speeds + _FOREIGN * looks.is_foreign
+    return np.asarray(_TURN * turned + _SIZE * smaller + own[None], np.float64)
 
 
 def _weights(seconds: NDArray[np.float64]) -> NDArray[np.float64]:

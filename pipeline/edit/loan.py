@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .parts import Part
 
-Key = tuple[int, int, int]
-"""A moment of a track: shot, face, and which of the track's moments."""
+Moment = tuple[int, int, int]
+"""Of a track: shot, face, and which of the track's moments."""
+
+Key = tuple[int, int, int, int]
+"""What lends: as `Moment`, then the number of the clip, 0 for the source itself."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,15 @@ class Sighting:
     """(2, 3) similarity."""
     landmarks: NDArray[np.float32]
     """(478, 3) in crop pixels."""
+    scale: float = 1.0
+    """In (0, 1]: how much smaller it is kept, so that it is as large as where it goes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Loans:
     """All of a clip."""
 
-    by_moment: Mapping[Key, Sequence[Loan]]
+    by_moment: Mapping[Moment, Sequence[Loan]]
     """What a moment borrows."""
-    sightings: Mapping[int, Sequence[Sighting]]
-    """What to read, by index of the frame."""
+    sightings: Mapping[int, Mapping[int, Sequence[Sighting]]]
+    """What to read, by number of the clip, then by index of the frame."""

@@ -19,10 +19,20 @@ _USUAL_SECONDS = 0.04
 
 
 @dataclass(frozen=True, eq=False)
+class Seen:
+    """A track of one of the clips that a person is seen in."""
+
+    clip: int
+    """Its number; 0 is the source."""
+    analysis: ClipAnalysis
+    track: FaceTrack
+
+
+@dataclass(frozen=True, eq=False)
 class Looks:
     """A part in m frames."""
 
-    tracks: tuple[FaceTrack, ...]
+    tracks: tuple[Seen, ...]
     owner: NDArray[np.int64]
     """(m,) index of each frame's track."""
     position: NDArray[np.int64]
@@ -47,14 +57,19 @@ class Looks:
         arrays = (self.gaps, self.rotations, self.sizes_px, self.speeds)
         return Looks(self.tracks, self.owner[kept], self.position[kept], shapes, *(a[kept] for a in arrays))
 
-    def track_of(self, index: int) -> tuple[FaceTrack, int]:
+    @property
+    def is_foreign(self) -> NDArray[np.bool_]:
+        """(m,) whether each is of another clip than the source."""
+        return np.array([seen.clip != 0 for seen in self.tracks])[self.owner]
+
+    def track_of(self, index: int) -> tuple[Seen, int]:
         """The track of a look, and which of its moments it is."""
         return self.tracks[int(self.owner[index])], int(self.position[index])
 
 
-def looks_of(analysis: ClipAnalysis, tracks: Sequence[FaceTrack], part: Part) -> Looks:
+def looks_of(tracks: Sequence[Seen], part: Part) -> Looks:
     """The part in every frame of these tracks in which the face is surely seen."""
-    rows = [_of_track(analysis, track, number, part) for number, track in enumerate(tracks)]
+    rows = [_of_track(seen.analysis, seen.track, number, part) for number, seen in enumerate(tracks)]
     owner, position, shapes, gaps, rotations, sizes, speeds = zip(*rows, strict=True)
     pieces = tuple(np.concatenate(piece) for piece in zip(*shapes, strict=True))
     return Looks(

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..drivers import Driver, neutral_at, neutral_of
 from ..errors import OptionError
-from ..faces import ClipAnalysis, FaceTrack, Shot
+from ..faces import ClipAnalysis, FaceTrack, Person, Shot
 from ..smoothing import smooth
 from .causes import Fade
 from .fading import FULL_EFFECT, allowances, fades_of
+from .lender import Lender
 from .loan import Loans, Sighting
 from .options import PlanOptions
 from .trajectory import relative, softened
@@ -82,6 +83,8 @@ class Plans:
     faces: tuple[FacePlan, ...]
     loans: Loans | None = None
     """What is borrowed from other frames; None where nobody looked."""
+    lenders: tuple[Lender, ...] = ()
+    """Further clips of those who are edited."""
     refinement: Refinement | None = None
     """How far the result was measured and corrected; None where nobody looked."""
 
@@ -91,12 +94,30 @@ class Plans:
         return len({int(frame) for plan in self.faces for frame in plan.track.frames[plan.allowed < FULL_EFFECT]})
 
     @property
+    def edited_persons(self) -> tuple[Person, ...]:
+        """Who is edited, of those whose person is known."""
+        numbers = {plan.track.person for plan in self.faces}
+        return tuple(person for person in self.analysis.persons if person.number in numbers)
+
+    def frames_lent(self, clip: int) -> tuple[int, int]:
+        """How many frames of a lender (from 1) lend something, and in how many of the source that is shown."""
+        if self.loans is None:
+            return 0, 0
+        tracks = {(plan.track.shot, plan.track.face_id): plan.track for plan in self.faces}
+        borrowing = {
+            int(tracks[shot, face].frames[at])
+            for (shot, face, at), loans in self.loans.by_moment.items()
+            if any(loan.key[-1] == clip for loan in loans)
+        }
+        return len(self.loans.sightings.get(clip, {})), len(borrowing)
+
+    @property
     def edited_frames(self) -> int:
         """Frames with something to do."""
         return len({int(frame) for plan in self.faces for frame in plan.track.frames[plan.is_active]})
 
-    def sightings(self, frames: Collection[int]) -> dict[int, list[Sighting]]:
-        """What these frames borrow, by index of the frame that it is read from."""
+    def sightings(self, frames: Collection[int]) -> dict[int, dict[int, list[Sighting]]]:
+        """What these frames borrow, by number of the clip and index of the frame that it is read from."""
         if self.loans is None:
             return {}
         keys = {
@@ -105,8 +126,11 @@ class Plans:
             for i in np.flatnonzero(np.isin(plan.track.frames, list(frames)))
             for loan in self.loans.by_moment.get((plan.track.shot, plan.track.face_id, int(i)), ())
         }
-        found = ((at, [one for one in lent if one.key in keys]) for at, lent in self.loans.sightings.items())
-        return {at: lent for at, lent in found if lent}
+        out: dict[int, dict[int, list[Sighting]]] = {}
+        for clip, frames_of_clip in self.loans.sightings.items():
+            found = ((at, [one for one in lent if one.key in keys]) for at, lent in frames_of_clip.items())
+            out[clip] = {at: lent for at, lent in found if lent}
+        return {clip: lent for clip, lent in out.items() if lent}
 
 
 def plan_faces(analysis: ClipAnalysis, driver: Driver, options: PlanOptions) -> Plans:

@@ -3,6 +3,7 @@ from .contents import Content as Content
 from .contents import Contents as Contents
 from .contents import content_of as content_of
 from .contents import signature_of as signature_of
+from .folder import media_of as media_of
 from .names import is_there as is_there
 from .names import part_of as part_of
 from .output import MADE_FROM as MADE_FROM

@@ -46,8 +46,11 @@ def check_output(
 
 
 def check_not_input(path: Path, inputs: Mapping[Path, str], *, shown_as: Path | None = None) -> None:
-    """Raises VideoWriteError if the path leads to one of the inputs (see `check_output`)."""
+    """Raises VideoWriteError if the path leads to one of the inputs (see `check_output`), or into a folder that is
+    one."""
     for taken, words in inputs.items():
+        if taken.is_dir() and path.resolve().parent == taken.resolve():
+            raise VideoWriteError(f"{shown_as or path}: lies in {taken}, which is read; write to another folder")
         if is_same_file(path, taken):
             raise VideoWriteError(f"{shown_as or path}: is {words}; write to another name")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ..editorial import TimelineShot, has_media
 from ..faces import FaceSelection
+from ..files import media_of
 from ..media import EncodeOptions
 from ..option_table import Kind, Option, options_of
 from ..options import RetargetOptions
@@ -118,6 +120,8 @@ class Drafter:
             return self._face(row[key], value)
         if option.kind is Kind.FILE:
             return self._checkpoint(row[key], row[key].path(value))
+        if option.kind is Kind.FILES:
+            return tuple(row[key].path(text) for text in value)
         return tuple(value) if option.kind is Kind.NAMES else value
 
     def _fits(self, cell: Cell, option: dict[str, Any]) -> bool:
@@ -141,7 +145,12 @@ class Drafter:
         return None if error else path
 
     def check_files(self, draft: Draft) -> None:
-        """Looks into the drivers that are text."""
+        """Looks for the references, and into the drivers that are text."""
+        where = draft.place_of("reference") if "reference" in draft.row else Place("--reference")
+        for reference in draft.options.references:
+            if not (reference.is_dir() or has_media(reference)):
+                self.mistakes.add(where, f"reference {reference}: no such file; correct the path")
+            self.mistakes.of(where, functools.partial(media_of, reference))
         for driver in draft.drivers:
             if driver.is_file():
                 where = draft.place_of("drivers", "driver")

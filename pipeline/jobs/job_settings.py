@@ -177,6 +177,7 @@ _TYPES: Mapping[Kind, Any] = {
     Kind.RATE: _Rate,
     Kind.TEXT: _Text,
     Kind.FILE: _Text,
+    Kind.FILES: Annotated[list[_Text], BeforeValidator(_as_files)],
 }
 
 KEYS = settings_model((RetargetOptions, EncodeOptions))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..options import RetargetOptions, is_named
+from ..options import RetargetOptions
 from .cells import Cell, Mistakes, Place, Row, Sheet
 from .drafts import Draft, Drafter
 from .job import Job, JobSheet
@@ -131,13 +131,13 @@ def _named(
             source=_absolute(draft.source),
             drivers=tuple(_absolute(driver) for driver in draft.drivers),
             output=_absolute(path),
-            options=_with_absolute_paths(draft.options),
+            options=draft.options.with_files(_absolute),
             where=str(draft.place),
             shot=draft.shot,
         )
         jobs.append(job)
         read += [(job.source, f"the source of {job.where}")]
-        read += [(file, f"read for {job.where}") for file in _read_files(job)]
+        read += [(file, f"read for {job.where}") for file in (*job.drivers, *job.options.files())]
     check_outputs(jobs, [draft.place for draft in drafts], read, mistakes)
     return jobs
 
@@ -146,18 +146,3 @@ def _absolute(path: Path) -> Path:
     """The path as it holds in any process, wherever that works; links stay, unless ".." may lead through one."""
     path = path.absolute()
     return path.parent.resolve() / path.name if ".." in path.parts else path
-
-
-def _with_absolute_paths(options: RetargetOptions) -> RetargetOptions:
-    pictures: dict[str, Any] = {
-        name: _absolute(Path(str(value)))
-        for name in ("source_neutral", "driver_neutral")
-        if not is_named(value := getattr(options, name))
-    }
-    checkpoint = _absolute(options.checkpoint) if options.checkpoint else None
-    return replace(options.with_face_pictures(_absolute), checkpoint=checkpoint, **pictures)
-
-
-def _read_files(job: Job) -> list[Path]:
-    checkpoint = [job.options.checkpoint] if job.options.checkpoint else []
-    return [*job.drivers, *job.options.pictures(), *checkpoint]

@@ -52,6 +52,9 @@ def check_outputs(
         words = (
             read.get(_exact_key(job.output)) or _picture_of(job.output, numbered) or _overwritten(job.output, read)
         )
+        folder = os.path.realpath(job.output.parent)
+        if folder in read and os.path.isdir(folder):
+            mistakes.add(where, f"output {job.output}: lies in {folder}, which is {read[folder]}; write elsewhere")
         if words:
             mistakes.add(where, f"output {job.output}: is {words}; write to another name")
         trouble = _folder_trouble(job.output)

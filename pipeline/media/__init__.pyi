@@ -1,3 +1,4 @@
+from .adapt import adapted as adapted
 from .color import conversion as conversion
 from .color import sample_rgb as sample_rgb
 from .convert import proxy as proxy

@@ -1,4 +1,6 @@
 from .curve_plot import plot_curves as plot_curves
+from .library import Library as Library
+from .library import list_library as list_library
 from .measure import measure_quality as measure_quality
 from .people import People as People
 from .people import PersonInClip as PersonInClip
@@ -7,6 +9,10 @@ from .people import list_people as list_people
 from .preview_job import preview as preview
 from .qc_report import write_qc as write_qc
 from .quality import ClipQuality as ClipQuality
+from .quality import PictureSummary as PictureSummary
 from .quality import QcInput as QcInput
 from .quality import markers_of as markers_of
 from .quality import quality_from_json as quality_from_json
+from .stills import StillJudge as StillJudge
+from .stills import StillMarks as StillMarks
+from .stills import detail_of as detail_of

@@ -19,6 +19,7 @@ from ..files import is_there
 from ..report import Report
 from ..stream import Progress, no_progress
 from .flags import flags_of
+from .picture_summary import picture_summary
 from .pictures import pictures_of, source_picture
 from .quality import ClipQuality, Flag, Moment, QcInput, Reason, UnitSummary
 from .series import ClipSeries, FaceSeries, Series
@@ -54,6 +55,7 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
         frames=report.frames,
         frames_edited=report.frames_edited,
         notes=report.notes,
+        pictures=None,
     )
     if item.state == "failed":
         return _hopeless(quality, item, "failed", item.error)
@@ -70,6 +72,7 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
             edit=_worst_per_frame(clip, lambda face: face.edit),
             residual=_worst_per_frame(clip, lambda face: face.residual),
             units=unit_summaries(clip.faces),
+            pictures=picture_summary(clip.faces),
             flags=flags_of(clip),
             notes=quality.notes + _notes(clip, item),
         )

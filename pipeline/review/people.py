@@ -211,7 +211,7 @@ def portraits_of(analysis: ClipAnalysis, reader: VideoReader) -> list[Portrait]:
     for frame in reader:
         for person, track in wanted.pop(frame.index, []):
             at = int(np.searchsorted(track.frames, frame.index))
-            center, size = _square(analysis, track, at)
+            center, size = square_of(analysis, track, at)
             picture: Rgb = square_view(frame, reader.info, center, size, PORTRAIT_PX).picture
             found.append(Portrait(person.number, track.shot, float(track.seconds[at]), picture))
         if not wanted:
@@ -229,7 +229,7 @@ def good_frames(track: FaceTrack, person: Person) -> list[int]:
     return [int(track.portraits[i]) for i in np.argsort(distance - length, kind="stable")]
 
 
-def _square(analysis: ClipAnalysis, track: FaceTrack, at: int) -> tuple[NDArray[np.float64], float]:
+def square_of(analysis: ClipAnalysis, track: FaceTrack, at: int) -> tuple[NDArray[np.float64], float]:
     """Centre and side of the part of the frame to show, in display pixels, inside the picture."""
     info = analysis.info
     shape = np.array([info.display_width, info.display_height], np.float64)

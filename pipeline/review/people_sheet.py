@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
-
-from .drawing import BLANK, FAINT, PAPER, TEXT, Ink, Rgb, shortened
+from .drawing import BLANK, FAINT, TEXT, Rgb, shortened
+from .page import COLORS, Page
 
 if TYPE_CHECKING:
     from .people import People, PersonInClip
@@ -36,8 +32,6 @@ MOST_ROWS = 30
 MOST_SMALL = 100
 MOMENT_SECONDS = 0.5
 """Who is seen for less (and less than a tenth of the clip) has no row."""
-
-_COLORS = ("#6ea8fe", "#f2a65a", "#6fcf97", "#c792ea", "#f07178", "#d8c26a", "#5cc8d7", "#b0b4ba")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +65,7 @@ class PeopleSheet:
         lines = -(-min(len(self._others), MOST_SMALL) // self._small_columns)
         below = 52 + lines * SMALL_ROW_PX if self._others else 0
         height = HEADER_PX + len(self._rows) * ROW_PX + below + 8
-        page = _Page(WIDTH_PX, height)
+        page = Page(WIDTH_PX, height)
         self._draw_header(page)
         for i, person in enumerate(self._rows):
             self._draw_row(page, person, HEADER_PX + i * ROW_PX)
@@ -83,7 +77,7 @@ class PeopleSheet:
     def _small_columns(self) -> int:
         return (WIDTH_PX - 2 * MARGIN_PX + SMALL_STEP - SMALL_PX) // SMALL_STEP
 
-    def _draw_header(self, page: _Page) -> None:
+    def _draw_header(self, page: Page) -> None:
         people = self._people
         name, _, facts = people.headline.partition(": ")
         page.text(MARGIN_PX, 44, shortened(name, 70), 22, bold=True)
@@ -91,8 +85,8 @@ class PeopleSheet:
         page.text(WIDTH_PX - MARGIN_PX, 74, "choose one with  --face person:1", 14, color=FAINT, align="right")
         page.line(MARGIN_PX, HEADER_PX - 10, WIDTH_PX - MARGIN_PX)
 
-    def _draw_row(self, page: _Page, person: PersonInClip, top: int) -> None:
-        color, first = _COLORS[(person.number - 1) % len(_COLORS)], top + 12
+    def _draw_row(self, page: Page, person: PersonInClip, top: int) -> None:
+        color, first = COLORS[(person.number - 1) % len(COLORS)], top + 12
         page.image(MARGIN_PX, first, PORTRAIT_PX, self._portrait(person).picture)
         page.text(TEXT_X, first + 24, f"person:{person.number}", 20, bold=True, color=color)
         for i, line in enumerate(_facts(person)):
@@ -104,7 +98,7 @@ class PeopleSheet:
         self._draw_bar(page, person, first + PORTRAIT_PX - BAR_PX - 16, color)
         page.line(MARGIN_PX, top + ROW_PX - 10, WIDTH_PX - MARGIN_PX)
 
-    def _draw_shots(self, page: _Page, person: PersonInClip, top: int, color: str) -> None:
+    def _draw_shots(self, page: Page, person: PersonInClip, top: int, color: str) -> None:
         """The person in each shot, in the order of the film; the longest ones where there are too many."""
         picture_of = {portrait.shot: portrait.picture for portrait in self._portraits[person.number]}
         longest = sorted(person.shots, key=lambda part: -part.seconds)[:MOST_SHOTS]
@@ -114,7 +108,7 @@ class PeopleSheet:
             page.text(x, top + SHOT_PX + 17, f"shot {part.shot}", 13, color=color)
             page.text(x + SHOT_PX, top + SHOT_PX + 17, f"{part.seconds:.1f} s", 13, color=FAINT, align="right")
 
-    def _draw_moments(self, page: _Page, person: PersonInClip, top: int, color: str) -> None:
+    def _draw_moments(self, page: Page, person: PersonInClip, top: int, color: str) -> None:
         """The person of one shot at several moments, in the order of the film."""
         moments = sorted(self._portraits[person.number][:MOST_SHOTS], key=lambda portrait: portrait.seconds)
         for i, portrait in enumerate(moments):
@@ -127,7 +121,7 @@ class PeopleSheet:
         longest = max(person.shots, key=lambda part: part.seconds)
         return next(portrait for portrait in self._portraits[person.number] if portrait.shot == longest.shot)
 
-    def _draw_bar(self, page: _Page, person: PersonInClip, top: float, color: str) -> None:
+    def _draw_bar(self, page: Page, person: PersonInClip, top: float, color: str) -> None:
         """The clip from left to right, its shots apart; where the person is seen, in colour."""
         left, right = SHOTS_X, WIDTH_PX - MARGIN_PX
         scale = (right - left) / max(self._people.seconds, 1e-9)
@@ -139,7 +133,7 @@ class PeopleSheet:
         page.text(left, top + BAR_PX + 15, "0 s", 11, color=FAINT)
         page.text(right, top + BAR_PX + 15, f"{self._people.seconds:.1f} s", 11, color=FAINT, align="right")
 
-    def _draw_others(self, page: _Page, top: int) -> None:
+    def _draw_others(self, page: Page, top: int) -> None:
         page.text(MARGIN_PX, top + 30, f"seen for moments only: {len(self._others)}", 14, color=FAINT)
         for i, person in enumerate(self._others[:MOST_SMALL]):
             x = MARGIN_PX + i % self._small_columns * SMALL_STEP
@@ -161,57 +155,3 @@ def _facts(person: PersonInClip) -> list[str]:
         f"{len(shots)} shots" if len(shots) > 1 else f"shot {shots[0]}",
         seen,
     ]
-
-
-class _Page:
-    """A ground to draw on, in pixels from the upper left."""
-
-    _DPI = 100
-
-    def __init__(self, width: int, height: int) -> None:
-        self._size = (width, height)
-        self._figure = Figure(figsize=(width / self._DPI, height / self._DPI), dpi=self._DPI)
-        self._figure.patch.set_facecolor(_hex(PAPER))
-        self._axes = self._figure.add_axes((0, 0, 1, 1))
-        self._axes.set_axis_off()
-        self._axes.set_xlim(0, width)
-        self._axes.set_ylim(height, 0)
-
-    def text(
-        self, x: float, y: float, words: str, size: float, *, color: Ink | str = TEXT, bold: bool = False,
-        align: str = "left",
-    ) -> None:  # fmt: skip
-        """Words whose baseline begins (or ends) at (x, y), `size` px high."""
-        self._axes.text(
-            x, y, words, fontsize=size * 72 / self._DPI, color=_hex(color), ha=align, va="baseline",
-            weight="bold" if bold else "normal", parse_math=False,
-        )  # fmt: skip
-
-    def image(self, x: float, y: float, side: float, picture: Rgb) -> None:
-        """A picture with round corners in the square at (x, y)."""
-        shown = self._axes.imshow(picture, extent=(x, x + side, y + side, y), interpolation="lanczos", zorder=2)
-        self._axes.set_xlim(0, self._size[0])
-        self._axes.set_ylim(self._size[1], 0)
-        self._axes.set_aspect("auto")
-        outline = FancyBboxPatch(
-            (x, y), side, side, boxstyle="round,pad=0,rounding_size=8", transform=self._axes.transData
-        )
-        shown.set_clip_path(outline)
-
-    def box(self, x: float, y: float, width: float, height: float, color: Ink | str) -> None:
-        """A filled rectangle."""
-        self._axes.add_patch(Rectangle((x, y), width, height, facecolor=_hex(color), linewidth=0))
-
-    def line(self, x: float, y: float, right: float) -> None:
-        """A thin line across."""
-        self.box(x, y, right - x, 1, BLANK)
-
-    def pixels(self) -> Rgb:
-        """(h, w, 3) uint8."""
-        canvas: Any = FigureCanvasAgg(self._figure)
-        canvas.draw()
-        return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def _hex(color: Ink | str) -> str:
-    return color if isinstance(color, str) else "#{:02x}{:02x}{:02x}".format(*color)

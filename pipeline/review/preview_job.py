@@ -71,7 +71,7 @@ def preview(
     film_path = None if side_by_side is None else Path(side_by_side)
     options = options or RetargetOptions()
     overwrite = overwrite or options.overwrite
-    read = (source, driver, *options.pictures())
+    read = (source, driver, *options.files())
     check_preview(output, film_path, read, moments=moments, overwrite=overwrite)
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:

@@ -19,7 +19,7 @@ from ..timecode import advance_timecode
 State = Literal["done", "skipped", "failed"]
 MarkerColor = Literal["RED", "ORANGE", "YELLOW", "GREEN"]
 Reason = Literal[
-    "failed", "no_output", "unreadable", "frame_count", "face_lost_output",
+    "failed", "no_output", "unreadable", "frame_count", "face_lost_output", "painted", "boiling",
     "flicker", "residual", "softer", "decode", "face_lost_source",
     "pose", "faded", "blur", "occlusion",
     "no_face", "face_count",
@@ -43,6 +43,12 @@ REASONS: Mapping[Reason, ReasonInfo] = {
     "frame_count": ReasonInfo("RED", "Frame count", "the output has not as many frames as the source"),
     "face_lost_output": ReasonInfo(
         "RED", "Face lost in output", "tracked in the source, no longer recognised after the edit"
+    ),
+    "painted": ReasonInfo(
+        "RED", "Painted colours", "colours that this person shows nowhere, or an open mouth of one flat colour"
+    ),
+    "boiling": ReasonInfo(
+        "ORANGE", "Boiling", "the edited face changes from frame to frame in a way that no movement explains"
     ),
     "flicker": ReasonInfo("ORANGE", "Flicker", "the edit jumps from frame to frame where the source does not"),
     "residual": ReasonInfo("ORANGE", "Big residual", "the expression asked for was not reached"),
@@ -135,6 +141,32 @@ class UnitSummary:
 
 
 @dataclass(frozen=True)
+class PictureSummary:
+    """What the judges of pictures say of a clip's edited frames, all faces together. NaN: not measured."""
+
+    never_seen: float
+    """Per mille of the face box whose colour the person never shows, in the worst frame."""
+    never_seen_frame: int
+    """The worst frame."""
+    never_seen_regions: Mapping[str, float]
+    """Of these, per mille of the face box that are in mouth, eyes and jaw: each in its own worst frame."""
+    boiling: Mapping[str, float]
+    """By region ("face" is the whole box), of the source's: 1 is none more."""
+    detail: Mapping[str, float]
+    """In the open mouth and the open eyes: median, of the source's."""
+    new_edges: float
+    """Per mille of the face box on edges of the skin that the source has nowhere near, in the worst frame."""
+
+    def never_seen_in(self, region: str) -> float:
+        """Per mille of the face box, in that region's worst frame; "face" is the whole box."""
+        return self.never_seen_regions.get(region, self.never_seen)
+
+    def detail_in(self, region: str) -> float:
+        """Of the source's; NaN where it is not measured."""
+        return self.detail.get(region, math.nan)
+
+
+@dataclass(frozen=True)
 class Moment:
     """Pictures of one frame: before and after, the face and the whole picture, as JPEG."""
 
@@ -183,6 +215,9 @@ class ClipQuality:
     several faces the worst. NaN: not measured."""
     units: tuple[UnitSummary, ...] = ()
     """Most asked first."""
+    pictures: PictureSummary | None
+    """None: no face was edited. No default: what was stored before it was measured is
+    measured again."""
     flags: tuple[Flag, ...] = ()
     """In order of time."""
     moments: tuple[Moment, ...] = ()

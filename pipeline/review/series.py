@@ -53,6 +53,14 @@ class FaceSeries:
     pop: Series
     """(n, 2) in 8-bit levels of the inner face: how far what the edit changed departs from the frames before and
     after, less how far those differ from each other; and how much it changed in those."""
+    never_seen: Series
+    """(n, regions) per mille of the output's face box whose colour the person never shows, see `PersonColors`."""
+    boiling: Series
+    """(n, regions, 2) source, output: see `Boiling`."""
+    detail: Series
+    """(n, openings, 2) source, output: see `opening_detail`."""
+    new_edges: Series
+    """(n,) per mille of the face box, see `seams.new_edges`."""
     place: Series
     """(n, 3) centre x, y and size of the face in the source, in display pixels."""
     fades: tuple[Fade, ...] = ()

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from ..errors import RetargetError
 from ..faces import DECODE_AHEAD_FRAMES, ClipAnalysis, Collector, FaceTracker, read_faces
 from ..media import VideoReader, open_video
-from ..records import Frame
+from ..records import Frame, TrackedFrame
 from ..stream import Progress, Stage, prefetched
+from .judges import FaceJudge
 from .look import LookSeries, look_at
+from .palette import PersonColors
 from .quality import QcInput
 from .requested import PlannedFace, planned_faces, requests_of
 from .series import ClipSeries
@@ -42,15 +44,16 @@ def read_both(item: QcInput, *, progress: Progress[Any]) -> ClipSeries:
         collector = Collector(output.info)
         tracker = stack.enter_context(FaceTracker(output.info, how))
         with contextlib.closing(prefetched(pairs, DECODE_AHEAD_FRAMES)) as frames:
-            for _ in progress(collector.collect(tracker.track(frames)), Stage.QC_OUTPUT, before.frame_count):
-                pass
+            tracked = collector.collect(tracker.track(frames))
+            for found in progress(tracked, Stage.QC_OUTPUT, before.frame_count):
+                pairs.find(found)
         after = collector.analysis()
         smooth_seconds = item.options.smooth_seconds
         return ClipSeries(
             seconds=before.seconds,
             faces=[
-                face_series(plan, before, after, looks, smooth_seconds=smooth_seconds)
-                for plan, looks in zip(planned, pairs.looks, strict=True)
+                face_series(plan, before, after, looks, judge.pictures(), smooth_seconds=smooth_seconds)
+                for plan, looks, judge in zip(planned, pairs.looks, pairs.judges, strict=True)
             ],
             face_counts=np.stack([_face_counts(a, before.frame_count) for a in (before, after)], axis=1),
             shot_of_frame=pairs.shot_of_frame,
@@ -97,19 +100,22 @@ def _face_counts(analysis: ClipAnalysis, frame_count: int) -> NDArray[np.int64]:
 class SideBySide:
     """Source and output read in step; iterating gives the output's frames with the source's shots.
 
-    Holds one frame of each, and of every planned face what `LookSeries` holds.
+    Holds one frame of each, and of every planned face what `LookSeries` and `FaceJudge` hold.
     """
 
     def __init__(
         self, source: VideoReader, output: VideoReader, before: ClipAnalysis, planned: Sequence[PlannedFace]
     ) -> None:
         self._readers = source, output
-        self._rows: dict[int, list[tuple[PlannedFace, LookSeries, int]]] = {}
+        self._before = before
+        self._rows: dict[int, list[tuple[PlannedFace, LookSeries, FaceJudge, int]]] = {}
         self.looks = [LookSeries(plan.track.frames) for plan in planned]
         """One for each planned face, complete when all frames have been read."""
-        for plan, looks in zip(planned, self.looks, strict=True):
+        self.judges = list(_judges(planned))
+        """One for each planned face; each frame's has to be found (`find`) after it was given."""
+        for plan, looks, judge in zip(planned, self.looks, self.judges, strict=True):
             for at, frame in enumerate(plan.track.frames.tolist()):
-                self._rows.setdefault(frame, []).append((plan, looks, at))
+                self._rows.setdefault(frame, []).append((plan, looks, judge, at))
         self.shot_of_frame = np.zeros(before.frame_count, np.int64)
         for shot in before.shots:
             self.shot_of_frame[shot.first_frame : shot.last_frame + 1] = shot.number
@@ -126,7 +132,22 @@ class SideBySide:
             self.corrupt[index] = one.is_corrupt, other is not None and other.is_corrupt
             if other is None:
                 continue
-            for plan, looks, at in self._rows.get(index, ()):
+            for plan, looks, judge, at in self._rows.get(index, ()):
                 placed = plan.track.alignments[at]
                 looks.add(at, look_at(one, source, placed), look_at(other, output, placed))
+                judge.see(at, (one, source), (other, output), self._before.landmarks(plan.track, at))
             yield other, int(self.shot_of_frame[index])
+
+    def find(self, tracked: TrackedFrame) -> None:
+        """What was tracked in a frame of the output that was given."""
+        for _, _, judge, at in self._rows.get(tracked.index, ()):
+            judge.find(at, tracked.faces)
+
+
+def _judges(planned: Sequence[PlannedFace]) -> Iterator[FaceJudge]:
+    """One for each face; those of a person know all of the person's colours."""
+    people: dict[int, PersonColors] = {}
+    for number, plan in enumerate(planned):
+        person = plan.track.person
+        colors = people.setdefault(person, PersonColors()) if person else PersonColors()
+        yield FaceJudge(plan.track, colors, number)

@@ -12,6 +12,7 @@ from retarget.model import action_units
 
 from ..faces import ClipAnalysis, FaceTrack, head_pose
 from ..smoothing import smooth
+from .judges import Pictures
 from .look import LookSeries
 from .requested import PlannedFace, rows_at
 from .series import FaceSeries, Series
@@ -25,6 +26,7 @@ def face_series(
     before: ClipAnalysis,
     after: ClipAnalysis,
     looks: LookSeries,
+    pictures: Pictures,
     *,
     smooth_seconds: float,
 ) -> FaceSeries:
@@ -32,7 +34,7 @@ def face_series(
 
     Args:
         before: the source's analysis, to which `plan.track` belongs. after: the output's, with the same shots.
-        looks: the face in both films, at the track's moments.
+        looks, pictures: the face in both films, at the track's moments.
         smooth_seconds: over which the run smoothed what it measured.
     """
     shot = next(shot for shot in before.shots if shot.number == plan.track.shot)
@@ -67,6 +69,10 @@ def face_series(
         covered=over_shot(looks.covered),
         sharpness=over_shot(looks.sharpness),
         pop=over_shot(looks.pop),
+        never_seen=over_shot(pictures.never_seen),
+        boiling=over_shot(pictures.boiling),
+        detail=over_shot(pictures.detail),
+        new_edges=over_shot(pictures.new_edges),
         place=over_shot(np.c_[track.centers, track.size_px]),
         fades=plan.request.fades if plan.request is not None else (),
     )

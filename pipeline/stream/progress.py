@@ -14,6 +14,8 @@ class Stage(StrEnum):
 
     DRIVER = "driver"
     """Reading a driver clip for its face."""
+    REFERENCES = "references"
+    """Reading further clips of the actor for what may be borrowed."""
     TRACK = "track"
     """The first reading of the source."""
     REFINE = "refine"

@@ -48,6 +48,17 @@ def test_an_option_declared_once_is_a_flag() -> None:
         parsed("--wrinkles", "deep")
 
 
+def test_files_may_be_named_together_and_again() -> None:
+    assert parsed().references == ()
+    said = parsed("--reference", "a.mov", "stills", "--gaze", "--reference", "b.png")
+    assert said.references == (Path("a.mov"), Path("stills"), Path("b.png"))
+    assert said.gaze
+    assert not said.any_reference
+    assert parsed("--reference-any").any_reference
+    with pytest.raises(SystemExit):
+        parsed("--reference")
+
+
 def test_and_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsed("--help")

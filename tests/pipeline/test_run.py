@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -121,6 +122,28 @@ def test_what_was_tracked_ahead_is_not_tracked_again(samples: Path, tmp_path: Pa
     report = retarget_video(source, driver, tmp_path / "a.mp4", options, resources=Resources(cache=cache))
     assert "track" not in report.seconds
     track_ahead(driver, [driver], options, cache=cache)  # a still depends on its driver's length: left alone
+
+
+def test_the_report_says_what_of_the_references_was_used(samples: Path, tmp_path: Path) -> None:
+    """Three frames of a shut mouth that opens as the rest of the take shows; then hardly at all."""
+    take, curve = samples / "smile.mp4", tmp_path / "open.yaml"
+    curve.write_text("curves: {AU25: {0: 0.8, 1: 0.8}, AU12: {0: 0.5, 1: 0.5}}\n")
+    options = RetargetOptions(device="cpu", trim_end=0.1, references=(take,))
+    resources = Resources(cache=TrackingCache(tmp_path / "cache"))
+    track_ahead(take, [curve], options, cache=resources.cache)
+    report = retarget_video(take, curve, tmp_path / "a.mp4", options, resources=resources)
+    assert "track" not in report.seconds, "the references are tracked ahead, too"
+    (used,) = report.details["references"]
+    assert used["file"] == str(take)
+    assert used["frames_borrowing"] == 3
+    assert 1 <= used["frames_lent"] <= 6
+    assert not any("not used" in note for note in report.notes)
+    unmoved = replace(options, strength=0.0)
+    report = retarget_video(take, curve, tmp_path / "b.mp4", unmoved, resources=resources)
+    assert report.details["references"] == [{"file": str(take), "frames_lent": 0, "frames_borrowing": 0}]
+    assert f"{take}: not used; nothing there fits better than what else is seen" in report.notes
+    plain = retarget_video(take, curve, tmp_path / "c.mp4", replace(unmoved, references=()), resources=resources)
+    assert "references" not in plain.details
 
 
 def test_a_tally_counts_what_passes_and_closes_what_it_counts() -> None:

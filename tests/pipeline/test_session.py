@@ -6,25 +6,37 @@ import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from retarget.model.crop_spec import CropSpec
+from retarget.model.mesh import MOUTH
 from retarget.pipeline import session as session_module
 from retarget.pipeline.drivers import CurveDriver
-from retarget.pipeline.edit import FrameRequest, Plans, RenderedFrame
+from retarget.pipeline.edit import EditedFrame, FrameRequest, Plans, RenderedFrame
 from retarget.pipeline.errors import NoFaceError, VideoReadError
 from retarget.pipeline.faces import ClipAnalysis, Collector, FaceSelection
-from retarget.pipeline.media import EncodeOptions, VideoReader, open_video
+from retarget.pipeline.media import EncodeOptions, VideoReader, open_video, proxy
 from retarget.pipeline.options import RetargetOptions
-from retarget.pipeline.records import Frame, TrackedFrame
+from retarget.pipeline.records import Frame, TrackedFrame, VideoInfo
 from retarget.pipeline.refine import refine_plans
 from retarget.pipeline.run import retarget_video
-from retarget.pipeline.session import analyse_clip, edited_frames, edits, load_driver, open_session, plan_edits
+from retarget.pipeline.session import (
+    analyse_clip,
+    edited_frames,
+    edits,
+    load_driver,
+    open_session,
+    plan_edits,
+    read_references,
+)
+from retarget.pipeline.stream import Stage
 
 SHORT = RetargetOptions(trim_end=0.5, device="cpu")
 
@@ -158,6 +170,93 @@ def test_a_still_that_was_shown_for_a_while(samples: Path, tmp_path: Path, frame
 
 def test_a_curve_file_is_a_curve_driver(samples: Path) -> None:
     assert isinstance(load_driver(samples / "smile.yaml"), CurveDriver)
+
+
+# Further clips of the actor
+
+
+@pytest.fixture(scope="module")
+def shut(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six frames of a man whose mouth is shut, in 10 bits and 4:2:2 of BT.709."""
+    path = tmp_path_factory.mktemp("shut") / "shut.mkv"
+    with av.open(str(samples / "smile.mp4")) as source, av.open(str(path), "w") as film:
+        stream = film.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv422p10le"
+        stream.codec_context.colorspace = 1
+        for i, native in enumerate(itertools.islice(source.decode(video=0), 6)):
+            how = {"src_colorspace": "ITU601", "dst_colorspace": "ITU709"}
+            picture = native.reformat(format="yuv422p10le", **how)
+            picture.pts, picture.time_base, picture.colorspace = i, Fraction(1, 25), 1
+            film.mux(stream.encode(picture))
+        film.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def blue(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same man smiling, in 8 bits of RGB and twice as large; between his lips all is blue."""
+    path, analysis = tmp_path_factory.mktemp("blue") / "blue.png", analyse_clip(samples / "smile.mp4")
+    (track,) = analysis.tracks
+    with open_video(samples / "smile.mp4") as reader:
+        frame = next(itertools.islice(reader, 50, None))
+        picture = np.ascontiguousarray(proxy(frame, reader.info, 640)[..., ::-1])
+    upper, lower = MOUTH
+    at = int(np.searchsorted(track.frames, 50))
+    lips = analysis.landmarks(track, at)[[*upper, *lower[::-1]], :2]
+    cv2.fillPoly(picture, [np.rint(16 * lips).astype(np.int32)], (230, 60, 20), cv2.LINE_AA, 4)
+    cv2.imwrite(str(path), cv2.resize(picture, (1280, 720), interpolation=cv2.INTER_CUBIC))
+    return path
+
+
+def blueness(edited: EditedFrame, info: VideoInfo) -> float:
+    """How many pixels are clearly blue."""
+    picture = proxy(edited.result, info, 640).astype(int)
+    return int((picture[..., 2] - picture[..., 0] > 60).sum())
+
+
+def test_what_a_clip_does_not_show_comes_from_a_still(shut: Path, blue: Path, tmp_path: Path) -> None:
+    curve = tmp_path / "open.yaml"
+    curve.write_text("curves: {AU25: {0: 0.8, 1: 0.8}, AU26: {0: 0.5, 1: 0.5}, AU12: {0: 0.5, 1: 0.5}}\n")
+    alone = RetargetOptions(device="cpu")
+    both = replace(alone, references=(blue,))
+    shown, held = {}, {}
+    for name, options in (("alone", alone), ("both", both)):
+        with open_session(shut, curve, options) as session:
+            plans = session.plan(session.analyse())
+            found = list(session.edits(plans))
+        shown[name] = [blueness(edited, plans.analysis.info) for edited in found]
+        held[name] = plans.faces[0].held_back["mouth"].min()
+        assert [lender.analysis.info.path for lender in plans.lenders] == list(options.references)
+    assert max(shown["alone"]) == 0
+    assert min(shown["both"]) > 30
+    assert held["both"] > held["alone"] + 0.1, "it is opened as far as the still shows"
+    assert plans.frames_lent(1) == (1, 6)
+    again = [edited.result for edited in edited_frames(plans, both)]
+    for one, other in zip(found, again, strict=True):
+        for ours, theirs in zip(one.result.planes, other.planes, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_person_lends_nothing_unless_one_insists(samples: Path, analysis: ClipAnalysis) -> None:
+    driver = load_driver(samples / "smile.yaml", SHORT, frame_rate=analysis.info.frame_rate)
+    options = replace(SHORT, references=(samples / "astronaut.png",))
+    with pytest.raises(NoFaceError, match=r"astronaut\.png: shows nobody who is edited; the nearest is"):
+        plan_edits(analysis, driver, options)
+    (lender,) = plan_edits(analysis, driver, replace(options, any_reference=True)).lenders
+    assert [len(tracks) for tracks in lender.tracks.values()] == [1]
+
+
+def test_references_are_read_whole(samples: Path) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def progress(items: Any, label: str, total: int) -> Any:
+        seen.append((label, total))
+        return items
+
+    options = RetargetOptions(references=(samples / "cut.mov", samples / "cut.mov"), trim_end=0.1)
+    (found,) = read_references(options, progress=progress)
+    assert found.frame_count == 51
+    assert seen == [(Stage.REFERENCES, 51)]
 
 
 # The second reading

@@ -11,11 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import RetargetError
 from retarget.pipeline.stream import Progress, no_progress
 
 from ..data import Dataset
-from ..metrics import NOT_INSTALLED, Meter, find_identity_network, find_inception_network
+from ..metrics import (
+    NOT_INSTALLED,
+    Meter,
+    Openings,
+    find_identity_network,
+    find_inception_network,
+    find_patch_network,
+    find_witness,
+)
 from .methods import Method, Plate
 from .options import EvaluateOptions
 
@@ -29,6 +38,18 @@ class Describer(Protocol):
     def describe(self, picture: Picture, landmarks: NDArray[np.floating]) -> NDArray[np.float64]: ...
 
 
+class Witness(Protocol):
+    """witness.Witness."""
+
+    def openings(self, crop: Picture, spec: CropSpec) -> Openings: ...
+
+
+class PatchDescriber(Protocol):
+    """patches.PatchNetwork."""
+
+    def describe(self, patches: Sequence[Picture]) -> NDArray[np.float64]: ...
+
+
 class Classifier(Protocol):
     """inception.InceptionNetwork."""
 
@@ -37,7 +58,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What measures; what is None is not measured, and `missing` says why ("ACD", "IS", "perceptual")."""
+    """What measures; what is None is not measured, and `missing` says why ("ACD", "IS", "witness" ...)."""
 
     meter: Meter
     identity: Describer | None = None
@@ -45,6 +66,10 @@ class Tools:
     packaged: Describer | None = None
     """The same network as it comes in the package."""
     inception: Classifier | None = None
+    witness: Witness | None = None
+    """Of mouths and eyes, beside the tracker."""
+    patches: PatchDescriber | None = None
+    """Of mouths and eyes, by a network that no loss uses."""
     perceptual: nn.Module | None = None
     """(1, 3, H, W) in [-1, 1] -> list of features."""
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +88,12 @@ def open_tools() -> Iterator[Tools]:
     identity = find_identity_network()
     if identity is None:
         missing["ACD"] = NOT_INSTALLED
+    witness = find_witness()
+    if witness is None:
+        missing["witness"] = NOT_INSTALLED
+    patches = find_patch_network()
+    if patches is None:
+        missing["KID"] = NOT_INSTALLED
     inception = find_inception_network()
     if isinstance(inception, str):
         missing["IS"] = inception
@@ -75,6 +106,8 @@ def open_tools() -> Iterator[Tools]:
             meter,
             identity=identity,
             packaged=PackagedDescriptor(),
+            witness=witness,
+            patches=patches,
             inception=None if isinstance(inception, str) else inception,
             perceptual=perceptual,
             missing=missing,

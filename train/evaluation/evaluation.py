@@ -5,6 +5,8 @@
                how far identity moves beside what the true picture moves it
     zero       the edit that asks for nothing (paper, Table 3)
     sweeps     one action unit at a time, -1 .. 1.25: grids to look at, and slopes
+    judges     the unpaired and paired edits by what has no part in making them: colours, detail, edges, a second
+               witness, distance to real mouths and eyes
     cost       milliseconds and FLOPs a frame
     films      whole clips through the main job, each clip once source and once driver (with `clips`)
     openface   the paper's ED, from what OpenFace wrote of the kept unpaired edits (with `openface`)
@@ -23,11 +25,12 @@ import platform
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retarget.model.checkpoint import load_checkpoint
 from retarget.model.device import device_named
@@ -41,7 +44,7 @@ from .checks import check_clips, check_labels, check_people, make_folder, usable
 from .edits import EDITS_FOLDER, EditFolder, edit_list
 from .errors import EvaluationError
 from .film import FilmMeter, FilmOptions, film_pairs
-from .grids import write_pairs, write_strips, write_sweep, write_unpaired, write_worst
+from .grids import write_judged, write_moments, write_pairs, write_strips, write_sweep, write_unpaired, write_worst
 from .measurements import (
     Outcome,
     SweepTally,
@@ -55,8 +58,17 @@ from .measurements import (
 from .methods import NOTHING_LABEL, methods_of
 from .openface import OpenFaceEdits, open_openface, openface_notes
 from .options import EvaluateOptions
+from .picture_judges import PictureJudges, Verdicts, crop_judge_scores, real_kernel_floor
 from .report import Grid, write_evaluation
-from .scores import Evaluation, FilmScores, MethodScores, OpenFaceScores, SweepScores
+from .scores import (
+    CropJudgeScores,
+    Evaluation,
+    FilmScores,
+    KernelDistances,
+    MethodScores,
+    OpenFaceScores,
+    SweepScores,
+)
 
 
 def evaluate(
@@ -104,17 +116,22 @@ def evaluate(
         outcomes = _unpaired(bench, cast, output, openface)
         by_openface = openface.scores() if openface else {}
         results, sweep_grids = _results(bench, cast, outcomes, output)
+        judged = _judged(bench, cast, rows)
         evaluation = Evaluation(
             dataset=dataset.folder.name,
             split=options.split,
             faces=len(cast.sources),
             identities=len({int(dataset.identity[row]) for row in cast.sources}),
-            methods=tuple(replace(scores, openface=by_openface.get(scores.label)) for scores in results),
+            methods=tuple(
+                replace(scores, openface=by_openface.get(scores.label), judges=judged.scores[scores.label])
+                for scores in results
+            ),
             settings=_settings(options),
             versions=_versions(),
             missing=_missing(bench, cast),
             notes=(*notes, *cast.notes, *_openface_notes(bench, by_openface)),
             real_inception=_real_inception(bench, cast),
+            real_kernel=judged.floor,
             edits=_edit_list(dataset, outcomes),
         )
 
@@ -125,10 +142,12 @@ def evaluate(
 
         # What is measured is on disk before the pictures and the films, which can take long and fail.
         write(sweep_grids)
-        grids = [*_grids(bench, cast, outcomes, output), *sweep_grids]
+        judges_grids = write_judged(bench, judged.verdicts, output)
+        grids = [*_grids(bench, cast, outcomes, output), *judges_grids, *sweep_grids]
         if options.clips:
             write(grids)
-            evaluation = _with_films(evaluation, _films(bench))
+            films, film_grids = _films(bench, output)
+            evaluation, grids = _with_films(evaluation, films), [*grids, *film_grids]
         return write(grids)
 
 
@@ -181,6 +200,23 @@ def _results(
     return results, grids
 
 
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    verdicts: Mapping[str, Verdicts]
+    scores: Mapping[str, CropJudgeScores]
+    floor: KernelDistances | None
+
+
+def _judged(bench: Bench, cast: Cast, rows: NDArray[np.int64]) -> _Judged:
+    """The edits on crops by the judges of pictures; real faces are others than those that are edited."""
+    judges, seed = PictureJudges(bench), bench.options.seed
+    verdicts = judges.judge(cast.trials, cast.pairs)
+    edited = sorted({trial.source for trial in (*cast.trials, *cast.pairs)})
+    real = judges.real_patches(rows.tolist(), edited)
+    scores = {label: crop_judge_scores(found, real, seed=seed) for label, found in verdicts.items()}
+    return _Judged(verdicts, scores, real_kernel_floor(real, seed=seed))
+
+
 def _grids(bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output: Path) -> list[Grid]:
     return [
         *write_unpaired(bench, cast.trials, output),
@@ -203,18 +239,20 @@ def _sweep(bench: Bench, cast: Cast, output: Path) -> tuple[dict[str, SweepScore
     return {label: tally.scores() for label, tally in tallies.items()}, grids
 
 
-def _films(bench: Bench) -> dict[str, FilmScores]:
-    """By label. A warp alone that shares a network's file goes by a file of its own."""
+def _films(bench: Bench, output: Path) -> tuple[dict[str, FilmScores], list[Grid]]:
+    """By label, and their worst moments. A warp alone that shares a network's file goes by a file of its own."""
     options = bench.options
     pairs = film_pairs(options.clips, options.films)
     films = FilmOptions(seconds=options.film_seconds, min_request=options.min_request, device=options.device)
-    meter, scores = FilmMeter(pairs, films), {}
+    meter, scores = FilmMeter(pairs, films, bench.tools.witness), {}
+    grids: list[Grid] = []
     with tempfile.TemporaryDirectory(prefix="retarget-evaluate-") as folder:
         for i, method in enumerate(bench.editing):
             path = Path(folder) / f"{i}.safetensors"
             method.save(path)
             scores[method.label] = meter.measure(path, progress=bench.progress)
-    return scores | {NOTHING_LABEL: meter.of_nothing()}
+            grids += write_moments(method, meter.worst, output)
+    return scores | {NOTHING_LABEL: meter.of_nothing()}, grids
 
 
 def _real_inception(bench: Bench, cast: Cast) -> tuple[float, float] | None:

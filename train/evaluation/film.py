@@ -6,7 +6,7 @@ Unlike the measurements on crops, this includes tracking, smoothing, neutrals, b
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,15 @@ from retarget.pipeline.report import FaceReport
 from retarget.pipeline.run import retarget_video
 from retarget.pipeline.stream import Progress, no_progress
 
-from ..metrics import response, second_difference
-from .scores import FilmRecord, FilmScores
+from ..metrics import Response, response, second_difference
+from .bench import Witness
+from .film_judges import FilmVerdict, WorstMoment, film_openings, film_verdict, worst_moments
+from .scores import FilmRecord, FilmScores, PictureScores
 
 SMALLEST_REQUEST_FRAMES = 5
 """A film with fewer frames that ask for something says nothing."""
+
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _SKIN = [i for i in range(478) if i not in (*LEFT_IRIS, *RIGHT_IRIS)]
 """Gaze jumps by nature and is not edited."""
@@ -63,13 +67,30 @@ class TrackedFace:
     """(n, C)"""
     canonical: NDArray[np.float64]
     """(n, 468, 2) skin landmarks in the canonical frame: without head motion and position."""
+    openings: NDArray[np.float64] | None = None
+    """(n, 2) of mouth and eyes as the second witness sees them; None without one."""
 
     def at(self, seconds: NDArray[np.float64]) -> TrackedFace:
         """Resampled, linearly, at those of the moments that lie within its own."""
         inside = seconds[(seconds >= self.seconds[0] - 1e-6) & (seconds <= self.seconds[-1] + 1e-6)]
         return TrackedFace(
-            inside, _resampled(self.action_units, self, inside), _resampled(self.canonical, self, inside)
+            inside,
+            _resampled(self.action_units, self, inside),
+            _resampled(self.canonical, self, inside),
+            None if self.openings is None else _resampled(self.openings, self, inside),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Driven:
+    """A film beside its driver, each counted from its own rest: what was to be, whatever the job asked for."""
+
+    action_units: Pair
+    """(n, k) of driver and output, those that were asked to move anywhere."""
+    openings: Pair | None
+    """(n, 2) of mouth and eyes as the second witness sees them."""
+    unedited: Driven | None = None
+    """The same of the source as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +109,8 @@ class FilmOutcome:
     driver_own_shake: float
     """The same of the driver at its own frame rate."""
     source_shake: float
+    driven: Driven | None = None
+    verdict: FilmVerdict | None = None
 
     @property
     def temporal(self) -> float:
@@ -102,7 +125,9 @@ class FilmOutcome:
     @property
     def unedited(self) -> FilmOutcome:
         """The same film with the source as it is."""
-        return replace(self, achieved=np.zeros_like(self.requested), shake=self.source_shake)
+        driven = self.driven.unedited if self.driven else None
+        achieved = np.zeros_like(self.requested)
+        return replace(self, achieved=achieved, shake=self.source_shake, driven=driven, verdict=None)
 
     @property
     def ed_ratio(self) -> float:
@@ -132,6 +157,9 @@ class FilmMeter:
 
     pairs: Sequence[FilmPair]
     options: FilmOptions = field(default_factory=FilmOptions)
+    witness: Witness | None = None
+    worst: Sequence[WorstMoment] = field(default=(), init=False)
+    """Of the films that were measured last."""
     _tracked: dict[Path, TrackedFace] = field(default_factory=dict, init=False)
     _unedited: dict[FilmPair, FilmOutcome] = field(default_factory=dict, init=False)
 
@@ -144,6 +172,7 @@ class FilmMeter:
                     outcomes.append(self._film(pair, checkpoint, Path(folder) / "film.mkv"))
                 except RetargetError as error:
                     skipped.append(str(error))
+        self.worst = worst_moments([outcome.verdict for outcome in outcomes if outcome.verdict])
         self._unedited |= {outcome.pair: outcome.unedited for outcome in outcomes}
         return film_scores(outcomes, skipped)
 
@@ -163,7 +192,7 @@ class FilmMeter:
         face = next((face for face in report.curves if face.shot == 0), None)
         if face is None:
             raise RetargetError(f"{pair.source}: no face in its first shot; use a clip that begins with one")
-        result = track_first_face(output, trim_end=None)
+        result = track_first_face(output, trim_end=None, witness=self.witness)
         source, driver = (self._input(path) for path in (pair.source, pair.driver))
         requested, achieved = changes(face, result, min_request=self.options.min_request)
         if len(requested) < SMALLEST_REQUEST_FRAMES:
@@ -179,11 +208,13 @@ class FilmMeter:
             driver_shake=_shake(driver, result.seconds),
             driver_own_shake=second_difference(driver.canonical, driver.seconds),
             source_shake=_shake(source, result.seconds),
+            driven=driven_by(driver, source, result, list(face.v_rel)),
+            verdict=film_verdict(pair.source, output, report, options),
         )
 
     def _input(self, path: Path) -> TrackedFace:
         if path not in self._tracked:
-            self._tracked[path] = track_first_face(path, trim_end=self.options.seconds)
+            self._tracked[path] = track_first_face(path, trim_end=self.options.seconds, witness=self.witness)
         return self._tracked[path]
 
 
@@ -201,6 +232,10 @@ def film_scores(outcomes: Sequence[FilmOutcome], skipped: Sequence[str] = ()) ->
         temporal=_median([outcome.temporal for outcome in outcomes]),
         temporal_pooled=_pooled([(outcome.shake, outcome.driver_own_shake) for outcome in outcomes]),
         temporal_source=_median([outcome.temporal_source for outcome in outcomes]),
+        driver=_pooled_response([o.driven.action_units for o in outcomes if o.driven]),
+        witness_mouth=_witnessed(outcomes, 0),
+        witness_eyes=_witnessed(outcomes, 1),
+        pictures=_pictures([o.verdict for o in outcomes if o.verdict]),
         skipped=tuple(skipped),
         per_film=tuple(_record(outcome) for outcome in outcomes),
     )
@@ -213,6 +248,36 @@ def _record(outcome: FilmOutcome) -> FilmRecord:
         ed_ratio=outcome.ed_ratio,
         temporal=outcome.temporal,
         temporal_source=outcome.temporal_source,
+        never_seen=outcome.verdict.never_seen if outcome.verdict else None,
+        never_seen_frame=outcome.verdict.never_seen_frame if outcome.verdict else None,
+        boiling=outcome.verdict.boiling if outcome.verdict else {},
+        flags=outcome.verdict.flags if outcome.verdict else (),
+    )
+
+
+def _pooled_response(pairs: Sequence[Pair]) -> Response:
+    nothing = np.zeros(0)
+    wanted, done = (np.concatenate([nothing, *(pair[i].ravel() for pair in pairs)]) for i in (0, 1))
+    known = np.isfinite(wanted) & np.isfinite(done)
+    return response(wanted[known], done[known])
+
+
+def _witnessed(outcomes: Sequence[FilmOutcome], column: int) -> Response | None:
+    both = [outcome.driven.openings for outcome in outcomes if outcome.driven and outcome.driven.openings]
+    return _pooled_response([(a[:, column], b[:, column]) for a, b in both]) if both else None
+
+
+def _pictures(verdicts: Sequence[FilmVerdict]) -> PictureScores | None:
+    if not verdicts:
+        return None
+    regions = ("face", "mouth", "eyes", "jaw")
+    return PictureScores(
+        never_seen=max(verdict.never_seen for verdict in verdicts),
+        painted=sum("painted" in verdict.flags for verdict in verdicts),
+        boiling={name: _median([verdict.boiling[name] for verdict in verdicts]) for name in regions},
+        boiling_films=sum("boiling" in verdict.flags for verdict in verdicts),
+        detail={name: _median([verdict.detail[name] for verdict in verdicts]) for name in ("mouth", "eyes")},
+        new_edges=max(verdict.new_edges for verdict in verdicts),
     )
 
 
@@ -236,7 +301,35 @@ def changes(
     return asked[counts], (after - own)[counts]
 
 
-def track_first_face(path: Path, *, trim_end: float | None) -> TrackedFace:
+def driven_by(driver: TrackedFace, source: TrackedFace, result: TrackedFace, units: Sequence[str]) -> Driven:
+    """The output, and the source, beside the driver at the output's moments; rest is each one's median."""
+    inside = (result.seconds >= driver.seconds[0] - 1e-6) & (result.seconds <= driver.seconds[-1] + 1e-6)
+    seconds = result.seconds[inside]
+    columns = [action_units.NAMES.index(name) for name in units]
+
+    def moved(
+        face: TrackedFace, rest: TrackedFace, of: Callable[[TrackedFace], NDArray[Any]]
+    ) -> NDArray[np.float64]:
+        return np.asarray(_resampled(of(face), face, seconds) - np.median(of(rest), axis=0), np.float64)
+
+    def units_of(face: TrackedFace) -> NDArray[Any]:
+        return face.action_units[:, columns].astype(np.float64)
+
+    def openings_of(face: TrackedFace) -> NDArray[Any]:
+        assert face.openings is not None, "checked below"
+        return face.openings
+
+    def beside(film: TrackedFace) -> Driven:
+        has_witness = all(face.openings is not None for face in (driver, source, film))
+        return Driven(
+            (moved(driver, driver, units_of), moved(film, source, units_of)),
+            (moved(driver, driver, openings_of), moved(film, source, openings_of)) if has_witness else None,
+        )
+
+    return replace(beside(result), unedited=beside(source))
+
+
+def track_first_face(path: Path, *, trim_end: float | None, witness: Witness | None = None) -> TrackedFace:
     """The largest face of the first shot, up to `trim_end` seconds.
 
     Raises:
@@ -250,7 +343,8 @@ def track_first_face(path: Path, *, trim_end: float | None) -> TrackedFace:
     track = tracks[0]
     points = [analysis.landmarks(track, i) for i in range(len(track.frames))]
     canonical = np.stack([head_pose(p).canonical(p)[_SKIN, :2] for p in points])
-    return TrackedFace(track.seconds, track.action_units, canonical)
+    openings = film_openings(path, track, witness, trim_end=trim_end) if witness else None
+    return TrackedFace(track.seconds, track.action_units, canonical, openings)
 
 
 def _shake(face: TrackedFace, seconds: NDArray[np.float64]) -> float:

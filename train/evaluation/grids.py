@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from .bench import Bench, Picture
 from .drawing import draw_grid, write_picture
+from .film_judges import WorstMoment
 from .measurements import Outcome, Sweep
 from .methods import Method
+from .picture_judges import JUDGES, Verdicts, worst_of
 from .report import Grid
 from .trials import STRIP_ALPHAS, SWEEP_UNITS, SWEEP_VALUES, Trial
 
@@ -19,6 +22,7 @@ SWEEP_CELL_PX = 144
 CELL_PX = 192
 
 UNPAIRED_ROWS, PAIR_ROWS = 10, 10
+JUDGED_ROWS = 24
 
 
 def file_name(kind: str, label: str) -> str:
@@ -85,6 +89,40 @@ def write_worst(bench: Bench, outcomes: dict[str, list[Outcome]], folder: Path) 
         grid = draw_grid(rows, columns=["source", "edit", "asked"], labels=labels, cell_px=CELL_PX)
         write_picture(folder / name, grid)
         yield Grid(name, f"{method.label}: its worst edits by distance to the request")
+
+
+def write_judged(bench: Bench, verdicts: Mapping[str, Verdicts], folder: Path) -> Iterator[Grid]:
+    """The worst edits to each judge of pictures: source, edit, and what was asked."""
+    for method in bench.editing if bench.options.worst else []:
+        for judge, badness in JUDGES.items():
+            worst = worst_of(verdicts[method.label], badness, JUDGED_ROWS)
+            if not worst:
+                continue
+            cells = [_judged_cells(bench, method, verdict.trial) for verdict, _ in worst]
+            labels = [f"{bad:.2f}" for _, bad in worst]
+            name = file_name(f"worst-{safe_name(judge)}", method.label)
+            half = -(-len(cells) // 2)  # two edits a row
+            rows = [[*cells[i], *(cells[i + half] if i + half < len(cells) else [])] for i in range(half)]
+            sides = [f"{a}\n{b}" for a, b in zip_longest(labels[:half], labels[half:], fillvalue="")]
+            columns = ["source", "edit", "asked"] * 2
+            write_picture(folder / name, draw_grid(rows, columns=columns, labels=sides, cell_px=CELL_PX))
+            yield Grid(name, f"{method.label}: its worst edits by {judge}, two a row with a number each")
+
+
+def write_moments(method: Method, moments: Sequence[WorstMoment], folder: Path) -> Iterator[Grid]:
+    """What the judges of pictures flag in films: source and output."""
+    if not moments:
+        return
+    rows = [[moment.before, moment.after] for moment in moments]
+    name = file_name("worst-films", method.label)
+    columns, labels = ["source", "output"], [moment.caption for moment in moments]
+    write_picture(folder / name, draw_grid(rows, columns=columns, labels=labels, cell_px=CELL_PX))
+    yield Grid(name, f"{method.label}: frames of films that are flagged, by colours never seen")
+
+
+def _judged_cells(bench: Bench, method: Method, trial: Trial) -> list[Picture]:
+    source, asked = (bench.gallery.plate(row) for row in (trial.source, trial.target))
+    return [source.picture, *method.edit([source], trial.delta_au[None]), asked.picture]
 
 
 def _comparison(bench: Bench, trials: Sequence[Trial], path: Path, caption: str) -> Grid:

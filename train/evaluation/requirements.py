@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..metrics import Response
 from .scores import MethodScores
 
 Number = float | None
@@ -23,6 +24,16 @@ class Measure:
     digits: int = 3
     missing: str = ""
     """Key of `Evaluation.missing` that explains a None."""
+
+
+def _of_witness(field: str, what: str) -> Callable[[MethodScores], Number]:
+    """Slope or r of a response in `MethodScores.judges`."""
+
+    def value(method: MethodScores) -> Number:
+        found: Response | None = getattr(method.judges, field) if method.judges else None
+        return None if found is None else float(getattr(found, what))
+
+    return value
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -117,6 +128,29 @@ MEASURES: tuple[Measure, ...] = (
         "true frame: packaged network, ACD of source and true frame",
         lambda m: m.paired.acd_packaged_true if m.paired else None,
     ),
+    *(
+        Measure(f"{name} by the second witness: {what}", _of_witness(field, what), missing="witness")
+        for name, field in (
+            ("true frame, mouth's opening", "witness_mouth"),
+            ("true frame, eyes' opening", "witness_eyes"),
+            ("another's expression, mouth's opening", "witness_mouth_unpaired"),
+            ("another's expression, eyes' opening", "witness_eyes_unpaired"),
+        )
+        for what in ("r", "slope")
+    ),
+    Measure("detail in open mouths / true frame's, median", lambda m: m.judges.detail_mouth if m.judges else None),
+    Measure("the same, 10 % quantile", lambda m: m.judges.detail_mouth_low if m.judges else None),
+    Measure("detail in open eyes / true frame's, median", lambda m: m.judges.detail_eyes if m.judges else None),
+    Measure(
+        "never-seen colours, ‰ of the face box", lambda m: m.judges.never_seen if m.judges else None, digits=2
+    ),
+    Measure(
+        "never-seen colours, worst edit", lambda m: m.judges.never_seen_worst if m.judges else None, digits=2
+    ),
+    Measure(
+        "new edges on skin, ‰ of the face box: mean", lambda m: m.judges.new_edges if m.judges else None, digits=2
+    ),
+    Measure("new edges on skin, worst edit", lambda m: m.judges.new_edges_worst if m.judges else None, digits=2),
     Measure(
         "sharpness in the edited region / plate, median",
         lambda m: 1.0 if m.kind == "nothing" else m.unpaired.sharpness,
@@ -144,6 +178,76 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         "films: second difference of landmarks / source's",
         lambda m: m.film.temporal_source if m.film else None,
+        missing="films",
+    ),
+    Measure(
+        "films against the driver, all AUs: r",
+        lambda m: m.film.driver.r if m.film and m.film.driver else None,
+        missing="films",
+    ),
+    Measure(
+        "films against the driver, all AUs: slope",
+        lambda m: m.film.driver.slope if m.film and m.film.driver else None,
+        missing="films",
+    ),
+    *(
+        Measure(f"films against the driver, {part} by the second witness: {what}", value, missing="witness")
+        for part, what, value in (
+            ("mouth", "r", lambda m: m.film.witness_mouth.r if m.film and m.film.witness_mouth else None),
+            ("mouth", "slope", lambda m: m.film.witness_mouth.slope if m.film and m.film.witness_mouth else None),
+            ("eyes", "r", lambda m: m.film.witness_eyes.r if m.film and m.film.witness_eyes else None),
+            ("eyes", "slope", lambda m: m.film.witness_eyes.slope if m.film and m.film.witness_eyes else None),
+        )
+    ),
+    Measure(
+        "films: never-seen colours, ‰ of the face box in the worst frame",
+        lambda m: m.film.pictures.never_seen if m.film and m.film.pictures else None,
+        "<= 0.2",
+        "0",
+        lambda value, _: value <= 0.2,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films flagged for painted colours",
+        lambda m: float(m.film.pictures.painted) if m.film and m.film.pictures else None,
+        digits=0,
+        missing="films",
+    ),
+    Measure(
+        "films: boiling in the face box / source's",
+        lambda m: m.film.pictures.boiling["face"] if m.film and m.film.pictures else None,
+        "<= 1.08",
+        "1",
+        lambda value, _: value <= 1.08,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films: boiling along the jaw / source's",
+        lambda m: m.film.pictures.boiling["jaw"] if m.film and m.film.pictures else None,
+        "<= 1.10",
+        "1",
+        lambda value, _: value <= 1.1,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films flagged for boiling",
+        lambda m: float(m.film.pictures.boiling_films) if m.film and m.film.pictures else None,
+        digits=0,
+        missing="films",
+    ),
+    Measure(
+        "films: detail in open mouths / source's",
+        lambda m: m.film.pictures.detail["mouth"] if m.film and m.film.pictures else None,
+        digits=2,
+        missing="films",
+    ),
+    Measure(
+        "films: new edges on skin, ‰ of the face box in the worst frame",
+        lambda m: m.film.pictures.new_edges if m.film and m.film.pictures else None,
+        digits=2,
         missing="films",
     ),
     Measure("faces lost after the edit", lambda m: float(m.unpaired.faces_lost), digits=0),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from ..metrics import Response
+from ..metrics import KernelDistance, Response
 
 Kind = Literal["nothing", "warp", "network"]
 """nothing: the plate itself. warp: a geometry model alone. network: a generator with a network."""
@@ -49,6 +49,40 @@ class UnpairedScores:
     acd_packaged: float | None = None
     """ACD by the descriptor in the package."""
     acd_packaged_max: float | None = None
+
+
+@dataclass(frozen=True)
+class KernelDistances:
+    """KID of patches to those of real faces, times 1000."""
+
+    mouth: KernelDistance | None
+    eyes: KernelDistance | None
+
+
+@dataclass(frozen=True)
+class CropJudgeScores:
+    """What judges that have no part in making an edit say of the paired and the unpaired edits."""
+
+    never_seen_edits: int
+    """Edits of people with enough pictures to know their colours; only these count in the next two."""
+    never_seen: float
+    """Per mille of the face box in colours that no picture of the person has: mean."""
+    never_seen_worst: float
+    new_edges: float
+    """Per mille of the face box on edges of the skin that the source has nowhere near: mean."""
+    new_edges_worst: float
+    detail_mouth: float
+    """Gradient inside the open mouth over the true frame's: median over pairs; one flat colour has 0."""
+    detail_mouth_low: float
+    """10 % quantile."""
+    detail_eyes: float
+    witness_mouth: Response | None
+    """Change of the mouth's opening against the true frame's, as the second witness sees both."""
+    witness_eyes: Response | None
+    witness_mouth_unpaired: Response | None
+    """Likewise against the picture of the person whose expression was asked for."""
+    witness_eyes_unpaired: Response | None
+    kernel: KernelDistances | None
 
 
 @dataclass(frozen=True)
@@ -119,6 +153,24 @@ class CostScores:
 
 
 @dataclass(frozen=True)
+class PictureScores:
+    """What the judges of pictures say of films, see `retarget.pipeline.review`."""
+
+    never_seen: float
+    """Per mille of the face box in colours that the person shows nowhere, in the worst frame of all films."""
+    painted: int
+    """Films that are flagged for it, or for mouths of one flat colour."""
+    boiling: Mapping[str, float]
+    """By region ("face" is the whole box), of the source's: median over films; 1 is none more."""
+    boiling_films: int
+    """Films that are flagged for it."""
+    detail: Mapping[str, float]
+    """In open mouths and eyes, of the source's: median over films."""
+    new_edges: float
+    """Per mille of the face box on edges of the skin that the source has nowhere near, in the worst frame."""
+
+
+@dataclass(frozen=True)
 class FilmRecord:
     """One film; what each number is, `FilmScores` says."""
 
@@ -128,6 +180,11 @@ class FilmRecord:
     ed_ratio: float
     temporal: float
     temporal_source: float
+    never_seen: float | None = None
+    never_seen_frame: int | None = None
+    boiling: Mapping[str, float] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    """Why the report of a batch would flag it."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +213,13 @@ class FilmScores:
     then stands on both sides."""
     temporal_source: float
     """The median over the source's: what the edit adds to the plate's own motion and the tracker's noise."""
+    driver: Response | None = None
+    """Action units against the driver's, each from its own rest: a job that asks for less gains nothing."""
+    witness_mouth: Response | None = None
+    """The mouth's opening against the driver's, likewise, as the second witness sees both."""
+    witness_eyes: Response | None = None
+    pictures: PictureScores | None = None
+    """None for doing nothing."""
     skipped: tuple[str, ...] = ()
     """Films that could not be measured, and why."""
     per_film: tuple[FilmRecord, ...] = ()
@@ -204,6 +268,7 @@ class MethodScores:
     """Mean and standard deviation over splits."""
     film: FilmScores | None = None
     openface: OpenFaceScores | None = None
+    judges: CropJudgeScores | None = None
 
 
 @dataclass(frozen=True)
@@ -223,6 +288,8 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     real_inception: tuple[float, float] | None = None
     """IS of the unedited pictures."""
+    real_kernel: KernelDistances | None = None
+    """KID of one half of the pictures of the people who are edited to the other."""
     edits: tuple[Mapping[str, Any], ...] = ()
     """Per unpaired edit: source and target picture, the size of the request, and ED by method."""
     seconds: float = 0.0

@@ -17,6 +17,10 @@ from .inception import find_inception_network as find_inception_network
 from .inception import inception_score as inception_score
 from .meter import Measured as Measured
 from .meter import Meter as Meter
+from .patches import KernelDistance as KernelDistance
+from .patches import find_patch_network as find_patch_network
+from .patches import kernel_distance as kernel_distance
+from .patches import patches_of as patches_of
 from .perceptual import PerceptualFeatures as PerceptualFeatures
 from .pictures import masked_absolute as masked_absolute
 from .pictures import mean_absolute as mean_absolute
@@ -27,3 +31,5 @@ from .pictures import region_masks as region_masks
 from .pictures import sharpness_ratio as sharpness_ratio
 from .pictures import ssim as ssim
 from .shake import second_difference as second_difference
+from .witness import Openings as Openings
+from .witness import find_witness as find_witness

@@ -60,7 +60,7 @@ class IdentityNetwork:
 
 def find_identity_network() -> IdentityNetwork | None:
     """The recognition network, or None where its packages are not installed."""
-    weights = _weights()
+    weights = packaged_file(_WEIGHTS)
     if weights is None or importlib.util.find_spec("dlib") is None:
         return None
     return IdentityNetwork(weights)
@@ -71,11 +71,14 @@ def content_distance(one: NDArray[np.floating], other: NDArray[np.floating]) -> 
     return float(np.linalg.norm(np.asarray(one, np.float64) - other))
 
 
-def _weights() -> Path | None:
-    """The network's file. Its package is looked up and never imported: importing it needs pkg_resources, which
-    newer setuptools no longer have."""
+def packaged_file(name: str) -> Path | None:
+    """A file of the `face_recognition` project's models, None where they are not installed.
+
+    Their package is looked up and never imported: importing it needs pkg_resources, which newer setuptools no
+    longer have.
+    """
     spec = importlib.util.find_spec("face_recognition_models")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (path := Path(folder) / _WEIGHTS).is_file():
+        if (path := Path(folder) / name).is_file():
             return path
     return None

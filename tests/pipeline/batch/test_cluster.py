@@ -140,13 +140,17 @@ def test_what_is_under_way_is_cancelled_when_the_batch_stops(samples: Path, tmp_
 def test_paths_are_absolute_on_nodes(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(samples)
     (job,) = jobs(Path(), tmp_path, 1)
-    options = RetargetOptions(checkpoint=Path("net.safetensors"), source_neutral="astronaut.png")
+    references = (Path("actress.mp4"), Path())
+    options = RetargetOptions(
+        checkpoint=Path("net.safetensors"), source_neutral="astronaut.png", references=references
+    )
     task = cluster._absolute(Task(job=cluster.replace(job, options=options)))
     assert task.job.source == samples / "actress.mp4"
     assert task.job.drivers == (samples / "smile.yaml",)
     assert task.job.options.checkpoint == samples / "net.safetensors"
     assert task.job.options.source_neutral == samples / "astronaut.png"
     assert task.job.options.driver_neutral == "auto"
+    assert task.job.options.references == (samples / "actress.mp4", samples)
 
 
 def test_storage_that_a_node_does_not_see(tmp_path: Path) -> None:

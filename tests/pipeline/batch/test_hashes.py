@@ -66,6 +66,29 @@ def test_a_picture_of_a_person_counts_by_its_content(job_of: Any, samples: Path,
     assert content_key(job(anna), Contents()) != before
 
 
+def test_references_count_by_what_is_in_them(job_of: Any, samples: Path, tmp_path: Path) -> None:
+    def job(*references: Path) -> Job:
+        made: Job = job_of(1, options=replace(TINY, references=references))
+        return made
+
+    takes = tmp_path / "takes"
+    takes.mkdir()
+    shutil.copy(samples / "astronaut.png", takes / "a.png")
+    before, asked = content_key(job(takes), Contents()), request_hash(job(takes))
+    assert before == content_key(job(samples / "astronaut.png"), Contents()) != content_key(job_of(1), Contents())
+    with (takes / "a.png").open("ab") as stream:
+        stream.write(b"more")
+    changed = content_key(job(takes), Contents())
+    assert changed != before
+    assert request_hash(job(takes)) == asked, "by name"
+    shutil.copy(samples / "preview.jpg", takes / "b.jpg")
+    assert content_key(job(takes), Contents()) not in (before, changed)
+    assert request_hash(job(takes)) != asked, "one more in the folder"
+    shutil.rmtree(takes)
+    takes.mkdir()
+    assert request_hash(job(takes)) != asked, "and nothing there is no failure yet"
+
+
 def test_the_key_is_of_content_and_not_of_names(job_of: Any, samples: Path, tmp_path: Path) -> None:
     shutil.copy(samples / "actress.mp4", tmp_path / "b.mp4")
     assert content_key(job_of(1), Contents()) == content_key(job_of(2, tmp_path / "b.mp4"), Contents())

@@ -8,6 +8,7 @@ import pytest
 
 from retarget.model.mesh import MOUTH
 from retarget.pipeline.edit.borrow import borrowing
+from retarget.pipeline.edit.lender import Lender
 from retarget.pipeline.edit.options import PlanOptions
 from retarget.pipeline.edit.plan import Plans, plan_faces
 from retarget.pipeline.edit.reach import MOUTH_OPENER
@@ -48,7 +49,7 @@ def test_a_mouth_is_borrowed_from_the_frame_that_shows_it(
     (mouth,) = [loan for loan in loans if loan.part.name == "mouth"]
     assert mouth.key[2] >= 12
     assert mouth.shares == pytest.approx((1.0,), abs=0.01)
-    assert mouth.key[2] in [int(at) for at in plans.loans.sightings]
+    assert mouth.key[2] in [int(at) for at in plans.loans.sightings[0]]
     np.testing.assert_array_equal(plans.faces[0].held_back["mouth"][:8], 1)
 
 
@@ -109,6 +110,25 @@ def test_the_frames_asked_for_say_what_is_read(
     faces = [open_mouth(0.0)] * 12 + [open_mouth(0.25)] * 12
     plans = borrowing(asked(analysed([(face,) for face in faces]), 0.5), renderer)
     assert plans.loans is not None
-    keys = {one.key for lent in plans.sightings([5]).values() for one in lent}
+    keys = {one.key for lent in plans.sightings([5])[0].values() for one in lent}
     assert keys == {loan.key for loan in plans.loans.by_moment[0, 0, 5]}
     assert plans.sightings([99]) == {}
+
+
+@pytest.mark.parametrize("size_px", [40.0, 300.0])
+def test_another_clip_lends_what_the_first_does_not_show(
+    analysed: Any, open_mouth: Any, asked: Any, renderer: Renderer, size_px: float
+) -> None:
+    source, take = analysed([(open_mouth(0.0),)] * 12), analysed([(open_mouth(0.25, scale_px=size_px),)] * 3)
+    alone = borrowing(asked(source, 0.5), renderer)
+    lender = Lender(take, {source.tracks[0].person: take.tracks})
+    plans = borrowing(dataclasses.replace(asked(source, 0.5), lenders=(lender,)), renderer)
+    assert plans.loans is not None
+    (mouth,) = [loan for loan in plans.loans.by_moment[0, 0, 5] if loan.part.name == "mouth"]
+    assert mouth.key[-1] == 1
+    assert plans.faces[0].held_back["mouth"].min() > alone.faces[0].held_back["mouth"].max()
+    (sightings,) = plans.loans.sightings[1].values()
+    assert sightings[0].scale == pytest.approx(min(1.0, 80 / size_px), rel=1e-3), "as large as where it goes"
+    assert plans.frames_lent(1) == (1, 12)
+    elsewhere = dataclasses.replace(asked(source, 0.5), lenders=(Lender(take, {7: take.tracks}),))
+    assert borrowing(elsewhere, renderer).frames_lent(1) == (0, 0), "it shows somebody else"

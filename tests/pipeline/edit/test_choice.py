@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retarget.pipeline.edit.choice import PLATE, Wanted, candidates, choose
-from retarget.pipeline.edit.looks import Looks, looks_of
+from retarget.pipeline.edit.looks import Looks, Seen, looks_of
 from retarget.pipeline.edit.parts import MOUTH_PART
 
 
@@ -15,7 +15,7 @@ from retarget.pipeline.edit.parts import MOUTH_PART
 def seen(analysed: Any, open_mouth: Any) -> Looks:
     """Mouths that open from 0 to 0.35 in steps of 0.05."""
     analysis = analysed([(open_mouth(0.05 * i),) for i in range(8)])
-    looks = looks_of(analysis, analysis.tracks, MOUTH_PART)
+    looks = looks_of([Seen(0, analysis, track) for track in analysis.tracks], MOUTH_PART)
     return replace(looks, speeds=np.zeros(len(looks)))
 
 
@@ -77,7 +77,19 @@ def test_without_looks_it_is_the_plate(seen: Looks) -> None:
 def test_candidates_cover_what_there_is(analysed: Any, open_mouth: Any) -> None:
     often = [0.0] * 40 + [0.1] * 40 + [0.3]
     analysis = analysed([(open_mouth(gap),) for gap in often])
-    looks = replace(looks_of(analysis, analysis.tracks, MOUTH_PART), speeds=np.zeros(81))
+    looks = replace(
+        looks_of([Seen(0, analysis, track) for track in analysis.tracks], MOUTH_PART), speeds=np.zeros(81)
+    )
     kept = candidates(looks, most=3)
     assert sorted({often[i] for i in kept}) == [0.0, 0.1, 0.3]
     assert len(candidates(looks, most=200)) == 81
+
+
+def test_of_two_alike_the_clip_s_own_wins(seen: Looks) -> None:
+    (one,) = seen.tracks
+    both = replace(seen, tracks=(replace(one, clip=1), one))
+    twice = both.only(np.array([6, 6]))
+    twice = replace(twice, owner=np.array([0, 1]))
+    chosen = choose(wanted_of(seen, [6] * 4, [0] * 4), twice)
+    assert chosen.look.tolist() == [1] * 4
+    assert choose(wanted_of(seen, [6] * 4, [0] * 4), twice.only(np.array([0]))).look.tolist() == [0] * 4

@@ -32,11 +32,11 @@ def laid(make_frame: Any, make_info: Any, place_face: Any, formats: Any) -> Any:
         there = crop_matrix(alignment(landmarks + np.array([*shift_px, 0])), CROP)
         points = apply(matrix, landmarks).astype(np.float32)
         references = References(info, CROP)
-        list(references.collect([lender], {1: [Sighting((0, 0, 1), there, points)]}))
+        list(references.collect([lender], {1: [Sighting((0, 0, 1, 0), there, points)]}))
         window = MOUTH_PART.window(points, S)
         side = (window.side, window.side)
         fill = Fill(
-            references.get((0, 0, 1)),
+            references.get((0, 0, 1, 0)),
             window,
             np.zeros((*side, 2), np.float32),
             share * MOUTH_PART.pieces[0].mask(points, window, S),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retarget.pipeline.errors import VideoWriteError
-from retarget.pipeline.files.output import whole_file, write_whole
+from retarget.pipeline.files.output import MADE_FROM, check_not_input, whole_file, write_whole
 
 
 @pytest.mark.parametrize("synced", [False, True])
@@ -47,3 +47,13 @@ def test_a_failure_leaves_the_old_file_and_says_what_it_is(tmp_path: Path) -> No
     assert failure.value.exit_code == 1
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"old"
+
+
+def test_nothing_is_written_into_a_folder_that_is_read(tmp_path: Path) -> None:
+    takes = tmp_path / "takes"
+    (takes / "sub").mkdir(parents=True)
+    for path in (takes / "new.mov", tmp_path / "x/../takes/new.mov"):
+        with pytest.raises(VideoWriteError, match=r"new\.mov: lies in .*takes, which is read; write to another"):
+            check_not_input(path, {takes: MADE_FROM})
+    check_not_input(takes / "sub/new.mov", {takes: MADE_FROM})
+    check_not_input(tmp_path / "new.mov", {takes: MADE_FROM})

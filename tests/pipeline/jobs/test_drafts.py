@@ -27,6 +27,29 @@ def test_a_picture_of_a_person_counts_from_the_sheet(folder: Path, jobs_of: Any,
     ]
 
 
+def test_references_count_from_the_sheet(folder: Path, film: Any, jobs_of: Any, mistakes_of: Any) -> None:
+    film("takes/one.mov")
+    text = "jobs:\n  - source: a.mov\n    driver: smile.yaml\n"
+    (job,) = jobs_of(folder, text + "    reference: [b.mov, takes]\n    reference_any: true\n")
+    assert job.options.references == (folder / "b.mov", folder / "takes")
+    assert job.options.any_reference
+    (job,) = jobs_of(folder, text + "    reference: takes\n")
+    assert job.options.references == (folder / "takes",)
+    (job,) = jobs_of(folder, text + "    reference: b.mov|takes\n")
+    assert job.options.references == (folder / "b.mov", folder / "takes")
+    (folder / "empty").mkdir()
+    assert mistakes_of(folder, text + "    reference: [c.mov, empty]\n") == [
+        "jobs.yaml:4: reference c.mov: no such file; correct the path",
+        "jobs.yaml:4: empty: has no films or pictures in it; name another folder, or files",
+    ]
+    assert mistakes_of(folder, text + "    reference: takes\n    output: takes/new.mov\n") == [
+        "jobs.yaml:2: output takes/new.mov: lies in takes, which is read for jobs.yaml:2; write elsewhere"
+    ]
+    assert mistakes_of(folder, text + "    reference: b.mov\n    output: b.mov\n") == [
+        "jobs.yaml:2: output b.mov: is read for jobs.yaml:2; write to another name"
+    ]
+
+
 def test_several_drivers(folder: Path, jobs_of: Any, mistakes_of: Any) -> None:
     text = "jobs:\n  - source: a.mov\n    drivers: [smile.yaml, face.mov]\n"
     job = jobs_of(folder, text)[0]

@@ -20,7 +20,7 @@ from retarget.model import action_units
 from retarget.pipeline.faces import ClipAnalysis, Collector, FaceTrack, canonical_face
 from retarget.pipeline.records import Face, TrackedFrame
 from retarget.pipeline.review.contact_sheet import HEADER_PX, LABELS_PX, MARGIN_PX
-from retarget.pipeline.review.quality import ClipQuality, Flag, Moment, UnitSummary
+from retarget.pipeline.review.quality import ClipQuality, Flag, Moment, PictureSummary, UnitSummary
 from retarget.pipeline.review.series import ClipSeries, FaceSeries
 from retarget.pipeline.stream import Stage
 
@@ -220,6 +220,10 @@ def face() -> FaceSeries:
         covered=np.full(n, 0.02),
         sharpness=np.full((n, 2), 0.5),
         pop=np.tile([0.2, 4.0], (n, 1)),
+        never_seen=np.zeros((n, 4)),
+        boiling=np.full((n, 4, 2), 5.0),
+        detail=np.full((n, 3, 2), 20.0),
+        new_edges=np.zeros(n),
         place=np.tile([50.0, 40.0, 30.0], (n, 1)),
     )
 
@@ -249,7 +253,14 @@ def quality_with() -> Callable[..., ClipQuality]:
 
     def make(*flags: Flag, frames: int = 100, **values: Any) -> ClipQuality:
         return ClipQuality(
-            name="a", source="a.mov", output="b.mov", state="done", frames=frames, flags=flags, **values
+            name="a",
+            source="a.mov",
+            output="b.mov",
+            state="done",
+            frames=frames,
+            flags=flags,
+            pictures=None,
+            **values,
         )
 
     return make
@@ -292,6 +303,14 @@ def quality() -> Callable[..., ClipQuality]:
             edit=tuple(0.5 for _ in range(100)),
             residual=(*(0.25 for _ in range(99)), math.nan),
             units=(UnitSummary("AU12L", 0.5, 0.25, 0.7),),
+            pictures=PictureSummary(
+                1.25,
+                11,
+                {"mouth": 1.0, "eyes": 0.0},
+                {"face": 1.1, "mouth": 1.7, "eyes": 1.0},
+                {"mouth": 0.9},
+                2.5,
+            ),
             flags=(Flag("flicker", 10, 12, 0.4, 0.52, 11, "landmarks jump 0.040", 0),),
             moments=(Moment(11, 0.44, "Flicker", jpeg(10), jpeg(20), jpeg(30), jpeg(40)),),
             notes=("2 pictures could not be decoded whole",),
@@ -308,7 +327,9 @@ def failed() -> Callable[..., ClipQuality]:
     def make(name: str = "broken.mov") -> ClipQuality:
         text = f"{name}: no face found; check it"
         flag = Flag("failed", 0, 0, 0.0, 0.0, 0, text)
-        return ClipQuality(name=name, source=name, output="", state="failed", error=text, flags=(flag,))
+        return ClipQuality(
+            name=name, source=name, output="", state="failed", error=text, flags=(flag,), pictures=None
+        )
 
     return make
 

@@ -97,6 +97,44 @@ def test_an_edited_face_that_is_softer(found: Any, face: FaceSeries) -> None:
     assert found(with_rows(untouched, slice(5, 9), sharpness_1=0.3)) == []
 
 
+def test_a_colour_never_seen_in_one_frame(clip_of: Any, face: FaceSeries) -> None:
+    painted = with_rows(with_rows(face, [20], never_seen_0=2.5, never_seen_2=2.0), [30], never_seen_0=0.2)
+    (flag,) = flags_of(clip_of(painted))
+    assert (flag.reason, flag.first_frame, flag.last_frame, flag.color) == ("painted", 120, 120, "RED")
+    assert flag.comment == "2.5 ‰ of the face in colours never seen there; most in the eyes"
+
+
+def test_a_mouth_of_one_colour(clip_of: Any, face: FaceSeries) -> None:
+    detail = face.detail.copy()
+    detail[10:16, 0, 1] = 2.0
+    (flag,) = flags_of(clip_of(dataclasses.replace(face, detail=detail)))
+    assert (flag.reason, flag.first_frame, flag.last_frame) == ("painted", 110, 115)
+    assert flag.comment == "the open mouth is flat: detail 2.0, in the shot 20.0"
+    detail[:, 0, 0] = math.nan  # the source's is never open
+    (flag,) = flags_of(clip_of(dataclasses.replace(face, detail=np.where(detail == 2, 1.9, detail))))
+    assert flag.comment == "the open mouth is flat: detail 1.9, in the shot 8.0"
+
+
+def test_boiling_in_a_region_for_a_while(clip_of: Any, face: FaceSeries) -> None:
+    boiling = face.boiling.copy()
+    boiling[10:25, 3, 1] = 10.0
+    (flag,) = flags_of(clip_of(dataclasses.replace(face, boiling=boiling)))
+    assert (flag.reason, flag.color) == ("boiling", "ORANGE")
+    assert flag.first_frame <= 112
+    assert flag.last_frame >= 122
+    assert flag.comment == "2.0 times the source's in the jaw; what was asked explains 1.3"
+
+
+def test_lips_that_are_driven_fast_may_change_and_a_jaw_may_not(found: Any, face: FaceSeries) -> None:
+    boiling, requested = face.boiling.copy(), face.requested.copy()
+    requested[10:25, 0] += np.arange(15) % 2  # 1 a frame, good for 10 levels in the mouth and 2 along the jaw
+    driven = dataclasses.replace(face, requested=requested, measured=requested + face.own, jitter=0 * face.jitter)
+    boiling[12:23, 1, 1] = 12.0
+    assert found(dataclasses.replace(driven, boiling=boiling)) == []
+    boiling[12:23, 3, 1] = 12.0
+    assert [reason for reason, _, _ in found(dataclasses.replace(driven, boiling=boiling))] == ["boiling"]
+
+
 def test_a_blurred_source(found: Any, face: FaceSeries) -> None:
     assert found(with_rows(face, slice(5, 9), sharpness=0.2)) == [("blur", 105, 108)]
 

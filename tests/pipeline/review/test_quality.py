@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from fractions import Fraction
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retarget.pipeline.review.quality import REASONS, Flag, markers_of
+from retarget.pipeline.review.quality import REASONS, Flag, markers_of, quality_from_json
 
 
 def test_a_flag_checks_its_frames() -> None:
@@ -24,6 +25,14 @@ def test_the_score_by_hand(quality_with: Any, flag_of: Any) -> None:
     half = {"edit": (0.0, 0.4), "residual": (0.3, 0.2)}
     assert quality_with(**half).score == 2.5  # half of the request is left, of 5
     assert quality_with(flag_of("failed", 0, 0)).score == 100
+
+
+def test_what_was_stored_before_pictures_were_judged_is_measured_again(quality_with: Any) -> None:
+    stored = json.loads(quality_with().to_json())
+    assert quality_from_json(json.dumps(stored).encode()) == quality_with()
+    del stored["pictures"]
+    with pytest.raises(ValueError, match="pictures"):
+        quality_from_json(json.dumps(stored).encode())
 
 
 def test_markers_are_for_frames(quality_with: Any, flag_of: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from retarget.pipeline.errors import RetargetError
+from retarget.pipeline.faces import canonical_face
 from retarget.pipeline.media import open_video
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.report import Report
@@ -31,9 +33,13 @@ def job(source: Path, output: Path, report: Any = None, **options: Any) -> QcInp
     )
 
 
+FACE = canonical_face() * 60 + (200, 110, 0)
+"""Where the clips show one."""
+
+
 def analysis(*shots: tuple[int, int]) -> Any:
     made = [SimpleNamespace(number=i, first_frame=a, last_frame=b) for i, (a, b) in enumerate(shots)]
-    return SimpleNamespace(shots=made, frame_count=shots[-1][1] + 1)
+    return SimpleNamespace(shots=made, frame_count=shots[-1][1] + 1, landmarks=lambda *_: FACE)
 
 
 def test_the_output_comes_with_the_shots_of_the_source(clips: Any, tmp_path: Path) -> None:
@@ -55,7 +61,7 @@ def test_frames_of_one_film_alone_are_counted_and_not_compared(frames: int, clip
 
 def test_a_planned_face_is_looked_at_where_it_is(clips: Any, make_track: Any, tmp_path: Path) -> None:
     path = clips.make(tmp_path / "a.mkv", 6)
-    track = make_track([1, 2, 4])
+    track = make_track([1, 2, 4], center=clips.FACE_CENTER)
     track.alignments[:] = (*clips.FACE_CENTER, np.log(clips.EYES_PX), 0)
     with open_video(path) as source, open_video(path) as output:
         pairs = SideBySide(source, output, analysis((0, 5)), [PlannedFace(track, 0, None)])
@@ -63,6 +69,24 @@ def test_a_planned_face_is_looked_at_where_it_is(clips: Any, make_track: Any, tm
     (looks,) = pairs.looks
     assert (looks.sharpness > 0.5).all(), "stripes are sharp"
     np.testing.assert_array_equal(looks.sharpness[:, 0], looks.sharpness[:, 1])
+    pictures = pairs.judges[0].pictures()
+    np.testing.assert_array_equal(pictures.never_seen, 0)
+    assert np.isnan(pictures.new_edges).all(), "nobody was found in the output yet"
+    found = SimpleNamespace(index=1, faces=(clips.face(),))
+    pairs.find(found)
+    np.testing.assert_array_equal(pairs.judges[0].pictures().new_edges, [0, np.nan, np.nan])
+
+
+def test_tracks_of_a_person_share_its_colours(clips: Any, make_track: Any, tmp_path: Path) -> None:
+    paths = [clips.make(tmp_path / name, 4) for name in ("a.mkv", "b.mkv")]
+    tracks = [replace(make_track([i]), person=person) for i, person in ((0, 1), (1, 1), (2, 0))]
+    for track in tracks:
+        track.alignments[:] = (*clips.FACE_CENTER, np.log(clips.EYES_PX), 0)
+    with open_video(paths[0]) as source, open_video(paths[1]) as output:
+        plans = [PlannedFace(track, 0, None) for track in tracks]
+        first, second, stranger = SideBySide(source, output, analysis((0, 3)), plans).judges
+    assert first.colors is second.colors
+    assert stranger.colors is not first.colors
 
 
 def test_the_source_is_trimmed_as_it_was(clips: Any, tmp_path: Path) -> None:

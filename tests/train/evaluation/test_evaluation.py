@@ -16,13 +16,12 @@ from retarget.model import action_units
 from retarget.model.checkpoint import default_checkpoint_path
 from retarget.train.data import Dataset, open_dataset, person_marks
 from retarget.train.evaluation import evaluation as evaluation_module
-from retarget.train.evaluation.bench import Bench
 from retarget.train.evaluation.edits import KeptEdit, read_list, target_file
 from retarget.train.evaluation.errors import EvaluationError, ReportWriteError
 from retarget.train.evaluation.evaluation import evaluate
 from retarget.train.evaluation.film import FilmMeter, FilmOutcome, FilmPair, film_pairs
 from retarget.train.evaluation.options import EvaluateOptions
-from retarget.train.evaluation.report import JSON_FILE, TABLES_FILE
+from retarget.train.evaluation.report import JSON_FILE, TABLES_FILE, Grid
 from retarget.train.evaluation.scores import FilmScores
 from retarget.train.metrics import Response
 from retarget.train.prepare import PrepareOptions, prepare_dataset
@@ -209,7 +208,7 @@ def test_films_that_break_off_leave_the_tables(
     path, output = saved(), tmp_path / "report"
     options = dataclasses.replace(quick, clips=(path, path))
 
-    def break_off(bench: Bench) -> dict[str, FilmScores]:
+    def break_off(*_: Any) -> tuple[dict[str, FilmScores], list[Grid]]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(evaluation_module, "_films", break_off)
@@ -221,7 +220,7 @@ def test_films_that_break_off_leave_the_tables(
     assert "](unpaired.png)" in (output / TABLES_FILE).read_text()
 
     film = FilmScores(1, 9, 0.5, Response(0.6, 0.7, 9), 1.1, 1.2, 1.0)
-    monkeypatch.setattr(evaluation_module, "_films", lambda _: {"net": film})
+    monkeypatch.setattr(evaluation_module, "_films", lambda *_: ({"net": film}, []))
     found = evaluate({"net": path}, dataset, output, dataclasses.replace(options, overwrite=True), tools=tools)
     assert found.method("net").film == film
     assert "films" not in json.loads((output / JSON_FILE).read_text())["missing"]
@@ -261,6 +260,7 @@ def test_films_are_cut_to_a_number_and_doing_nothing_is_one_of_the_filmed(
     assert (data["settings"]["clips"], data["settings"]["films"]) == (4, 3)
     assert data["methods"][2]["film"]["per_film"][0] == {
         "source": "0.mp4", "driver": "1.mp4", "ed_ratio": 0.5, "temporal": 1.5, "temporal_source": 0.75,
+        "never_seen": None, "never_seen_frame": None, "boiling": {}, "flags": [],
     }  # fmt: skip
     assert "| 0.mp4 | 1.mp4 | 1.00 / 2.00 / 1.00 |" in (tmp_path / "report" / TABLES_FILE).read_text()
 

@@ -24,10 +24,12 @@ from retarget.train.evaluation.film import (
     FilmPair,
     TrackedFace,
     changes,
+    driven_by,
     film_pairs,
     film_scores,
     track_first_face,
 )
+from retarget.train.evaluation.film_judges import FilmVerdict
 from retarget.train.evaluation.scores import FilmRecord
 
 C = action_units.COUNT
@@ -66,7 +68,7 @@ Curves = Mapping[str, tuple[float, ...]]
 
 
 def _reported(seconds: tuple[float, ...], *, v_rel: Curves, own: Curves, shot: int = 0) -> FaceReport:
-    return FaceReport(shot, 0, 200.0, seconds, (1.0,) * len(seconds), own, v_rel)
+    return FaceReport(shot, 0, 200.0, seconds, (1.0,) * len(seconds), (), own, v_rel)
 
 
 def test_changes_are_of_the_same_moments_and_only_where_something_is_asked() -> None:
@@ -160,6 +162,60 @@ def test_each_film_has_its_own_numbers() -> None:
     )
 
 
+def _open(mouth: list[float], smile: list[float], *, rest: float = 0.0) -> TrackedFace:
+    """Every other moment at rest, as the witness and the tracker see it."""
+    moments = [value for pair in zip([rest] * len(mouth), mouth, strict=True) for value in pair]
+    seconds = np.arange(len(moments)) / 25
+    face = _tracked(
+        seconds, AU12L=np.array([v for pair in zip([0.1] * len(smile), smile, strict=True) for v in pair])
+    )
+    return replace(face, openings=np.c_[moments, np.full(len(moments), 0.3)])
+
+
+def test_a_film_is_measured_against_its_driver_from_rest_to_rest() -> None:
+    driver = _open([0.0, 0.0, 0.2, 0.4], [0.1, 0.1, 0.5, 0.9])
+    source = _open([0.1] * 4, [0.1] * 4, rest=0.1)
+    result = _open([0.1, 0.1, 0.2, 0.3], [0.1, 0.1, 0.3, 0.5], rest=0.1)
+    driven = driven_by(driver, source, result, ["AU12L"])
+    scores = film_scores([replace(_outcome(0.5, shake=1, driver=1, source=1), driven=driven)])
+    assert scores.driver is not None
+    assert scores.witness_mouth is not None
+    assert scores.witness_eyes is not None
+    assert (scores.driver.slope, scores.driver.r) == (pytest.approx(0.5), pytest.approx(1))
+    assert (scores.witness_mouth.slope, scores.witness_mouth.r) == (pytest.approx(0.5), pytest.approx(1))
+    assert math.isnan(scores.witness_eyes.r), "neither moves them"
+    unedited = film_scores([replace(_outcome(0.5, shake=1, driver=1, source=1), driven=driven).unedited])
+    assert unedited.witness_mouth is not None
+    assert unedited.witness_mouth.slope == 0
+    assert unedited.pictures is None
+
+
+def test_a_request_that_is_faded_gains_nothing_against_the_driver() -> None:
+    driver, source = _open([0.0, 0.4, 0.4, 0.0], [0.1, 0.9, 0.9, 0.1]), _open([0.0] * 4, [0.1] * 4)
+    found = film_scores(
+        [replace(_outcome(1, shake=1, driver=1, source=1), driven=driven_by(driver, source, source, ["AU12L"]))]
+    )
+    assert (found.ed_ratio, found.driver.slope) == (0, 0)  # type: ignore[union-attr]
+
+
+def test_verdicts_of_films_are_the_worst_and_the_median() -> None:
+    def verdict(never: float, jaw: float, *flags: str) -> FilmVerdict:
+        boiling = {"face": 1.0, "mouth": 1.0, "eyes": 1.0, "jaw": jaw}
+        return FilmVerdict(never, 7, boiling, {"mouth": 0.9, "eyes": math.nan}, 2 * never, flags, ())
+
+    films = [
+        replace(_outcome(0.5, shake=1, driver=1, source=1), verdict=found)
+        for found in (verdict(0, 1.0), verdict(3, 1.2, "painted", "boiling"), verdict(1, 1.7, "painted"))
+    ]
+    scores = film_scores(films)
+    found = scores.pictures
+    assert found is not None
+    assert (found.never_seen, found.new_edges, found.painted, found.boiling_films) == (3, 6, 2, 1)
+    assert (found.boiling["jaw"], found.detail["mouth"]) == (1.2, 0.9)
+    assert (scores.per_film[1].never_seen, scores.per_film[1].never_seen_frame) == (3, 7)
+    assert scores.per_film[1].flags == ("painted", "boiling")
+
+
 def test_no_films_is_not_a_number() -> None:
     scores = film_scores([])
     assert (scores.films, scores.frames) == (0, 0)
@@ -193,6 +249,7 @@ def filmed(monkeypatch: pytest.MonkeyPatch) -> list[FaceReport]:
     faces: list[FaceReport] = []
     monkeypatch.setattr(film, "retarget_video", lambda *_: Report(curves=tuple(faces)))
     monkeypatch.setattr(film, "track_first_face", lambda *_, **__: _tracked(np.arange(10) / 25))
+    monkeypatch.setattr(film, "film_verdict", lambda *_: None)
     return faces
 
 
