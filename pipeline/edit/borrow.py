@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 
 from retarget.model.crop_spec import CropSpec
 
-from ..faces import FaceTrack, apply, crop_matrix, head_pose
-from .choice import PLATE, Chosen, Wanted, candidates, choose
+from ..faces import FaceTrack, apply, crop_matrix
+from .choice import PLATE, Chosen, candidates, choose
 from .loan import Key, Loan, Loans, Moment, Sighting
 from .looks import Looks, Seen, looks_of
+from .outlook import Outlook
 from .parts import PARTS, Part
 from .plan import FacePlan, Plans
-from .reach import ALIKE_TURN, held_back
-from .records import FaceRequest
 from .render import Renderer
-from .schedule import EditSchedule, Steadied
+from .schedule import Steadied
 
 DISSOLVE_SECONDS = 0.16
 """Over which one reference goes over into another, or into the plate."""
@@ -67,17 +66,15 @@ def _borrowing(
     lent: _Lent,
 ) -> FacePlan:
     """The plan, held back to what is seen in any frame, then to what is seen in those that were chosen."""
-    view = _View(plans, plan, moments, renderer)
-    shown = [view.shown(part, seen) for part, seen in zip(PARTS, looks, strict=True)]
-    plan = view.within_reach(plan, np.concatenate(shown, 1))
-    view = _View(plans, plan, moments, renderer)
+    outlook = Outlook(plans, plan, moments, renderer)
+    plan = outlook.within_reach(plan, np.concatenate([outlook.shown(i, seen) for i, seen in enumerate(looks)], 1))
     shown = []
-    for part, seen in zip(PARTS, looks, strict=True):
+    for i, (wanted, seen) in enumerate(zip(outlook.wanted(plan), looks, strict=True)):
         kept = seen.only(candidates(seen)) if len(seen) else seen
-        chosen = choose(view.wanted(part), kept)
-        lent.take(plan, moments, part, kept, chosen)
-        shown.append(np.maximum(view.open(part), _gaps_of(chosen, kept)))
-    return view.within_reach(plan, np.concatenate(shown, 1))
+        chosen = choose(wanted, kept)
+        lent.take(plan, moments, PARTS[i], kept, chosen)
+        shown.append(np.maximum(wanted.plate_gaps, _gaps_of(chosen, kept)))
+    return outlook.within_reach(plan, np.concatenate(shown, 1))
 
 
 def _seen(plans: Plans, own: FaceTrack) -> Iterator[Seen]:
@@ -88,77 +85,6 @@ def _seen(plans: Plans, own: FaceTrack) -> Iterator[Seen]:
     for number, lender in enumerate(plans.lenders, 1):
         for track in lender.tracks.get(own.person, ()):
             yield Seen(number, lender.analysis, track)
-
-
-class _View:
-    """A plan's moments as the network will see them."""
-
-    def __init__(self, plans: Plans, plan: FacePlan, moments: NDArray[np.int64], renderer: Renderer) -> None:
-        schedule = EditSchedule(replace(plans, loans=None), renderer.crop)
-        self._plan, self._moments, self._renderer = plan, moments, renderer
-        self._requests = [schedule.request(plan, int(i)) for i in moments]
-        self._poses = [head_pose(request.landmarks) for request in self._requests]
-        self._own = self._canonical([request.landmarks for request in self._requests])
-        self._rotations = np.stack([pose.rotation for pose in self._poses]).astype(np.float32)
-
-    def _after(self, delta_au: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
-        """(n, 478, 3) canonical: the landmarks after the edit, or after another one (n, C)."""
-        requests: Sequence[FaceRequest] = self._requests
-        if delta_au is not None:
-            requests = [replace(r, delta_au=row) for r, row in zip(requests, delta_au, strict=True)]
-        return self._canonical(self._renderer.targets(requests))
-
-    def open(self, part: Part) -> NDArray[np.float64]:
-        """(n, pieces) how far the plate's are open, over their width."""
-        return _gaps(self._own, part)
-
-    def shown(self, part: Part, looks: Looks) -> NDArray[np.float64]:
-        """(n, pieces) the largest gap that is seen at about the pose of each moment, its own included."""
-        out = self.open(part)
-        for i, rotation in enumerate(self._rotations if len(looks) else ()):
-            alike = np.abs(looks.rotations - rotation).max((1, 2)) <= ALIKE_TURN
-            out[i] = np.maximum(out[i], looks.gaps[alike].max(0, initial=0))
-        return out
-
-    def within_reach(self, plan: FacePlan, shown: NDArray[np.float64]) -> FacePlan:
-        """The plan with nothing opened further than (n, pieces of all parts) is shown."""
-
-        def gaps(delta_au: NDArray[np.float32]) -> NDArray[np.float64]:
-            after = self._after(delta_au)
-            return np.concatenate([_gaps(after, part) for part in PARTS], 1)
-
-        pieces, moments = [piece for part in PARTS for piece in part.pieces], self._moments
-        openers, seconds = [piece.opener for piece in pieces], plan.track.seconds[moments]
-        delta, left = held_back(plan.delta_au[moments], openers, shown, gaps, seconds)
-        everywhere = plan.delta_au.copy()
-        everywhere[moments] = delta
-        held = {piece.name: self._everywhere(plan, piece.name, left[:, i]) for i, piece in enumerate(pieces)}
-        return replace(plan, delta_au=everywhere, held_back=held)
-
-    def _everywhere(self, plan: FacePlan, name: str, left: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = plan.held_back.get(name, np.ones(len(plan.track.frames))).copy()
-        out[self._moments] *= left
-        return out
-
-    def wanted(self, part: Part) -> Wanted:
-        """What is to be shown of a part, and what the plate shows."""
-        after = self._after()
-        return Wanted(
-            seconds=self._plan.track.seconds[self._moments],
-            shapes=tuple(piece.shape(after) for piece in part.pieces),
-            gaps=_gaps(after, part),
-            plate_shapes=tuple(piece.shape(self._own) for piece in part.pieces),
-            plate_gaps=_gaps(self._own, part),
-            rotations=self._rotations,
-            sizes_px=np.exp(self._plan.alignments[self._moments, 2]),
-        )
-
-    def _canonical(self, landmarks: Sequence[NDArray[np.float32]] | NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.stack([pose.canonical(points) for pose, points in zip(self._poses, landmarks, strict=True)])
-
-
-def _gaps(canonical: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
-    return np.stack([piece.gap(canonical) for piece in part.pieces], 1)
 
 
 def _gaps_of(chosen: Chosen, looks: Looks) -> NDArray[np.float64]:

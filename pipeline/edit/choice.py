@@ -103,7 +103,7 @@ def _piece_costs(wanted: Wanted, looks: Looks) -> tuple[NDArray[np.float64], NDA
         gap = wanted.gaps[:, i]
         off = np.linalg.norm(shape - wanted.plate_shapes[i], axis=2).mean(1)
         plate.append(_SHAPE * off + _gap_cost(gap, wanted.plate_gaps[:, i]))
-        off = np.linalg.norm(shape[:, None] - looks.shapes[i][None], axis=3).mean(2)
+        off = np.stack([np.linalg.norm(one - looks.shapes[i], axis=2).mean(1) for one in shape])
         borrowed.append(_SHAPE * off + _gap_cost(gap[:, None], looks.gaps[None, :, i]))
     return np.stack(plate, 1), np.stack(borrowed, 2)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..faces import ClipAnalysis, FaceTrack, head_pose
+from ..faces import ClipAnalysis, FaceTrack, HeadPose, head_pose
 from .parts import Part
 
 LEAST_CONFIDENCE = 0.5
@@ -82,18 +82,26 @@ def looks_of(tracks: Sequence[Seen], part: Part) -> Looks:
 
 
 def _of_track(analysis: ClipAnalysis, track: FaceTrack, number: int, part: Part) -> tuple[object, ...]:
+    rows = [_in_frame(analysis.landmarks(track, i), part) for i in range(len(track.frames))]
+    *pieces, gaps, rotations, scales, places = (np.stack(column) for column in zip(*rows, strict=True))
     position = np.flatnonzero(track.confidence >= LEAST_CONFIDENCE)
-    landmarks = np.stack([analysis.landmarks(track, int(i)) for i in range(len(track.frames))])
-    poses = [head_pose(points) for points in landmarks]
-    canonical = np.stack([pose.canonical(points) for pose, points in zip(poses, landmarks, strict=True)])
-    rotations = np.stack([_upright(pose.rotation, pose.roll_radians) for pose in poses]).astype(np.float32)
-    scales = np.array([pose.scale_px for pose in poses])
+    speed = _speed(places, track.seconds)
+    owner, shapes = np.full(len(position), number), tuple(piece[position] for piece in pieces)
+    return owner, position, shapes, gaps[position], rotations[position], scales[position], speed[position]
+
+
+def _in_frame(landmarks: NDArray[np.float32], part: Part) -> tuple[NDArray[np.floating], ...]:
+    """The shape of each piece, then gaps, rotation, scale and place (over the scale), of landmarks (478, 3)."""
+    pose = head_pose(landmarks)
+    canonical = pose.canonical(landmarks)[None]
     outline = [index for piece in part.pieces for index in piece.outline]
-    speed = _speed(landmarks[:, outline, :2].mean(1) / scales[:, None], track.seconds)
-    shapes = tuple(piece.shape(canonical[position]) for piece in part.pieces)
-    gaps = np.stack([piece.gap(canonical[position]) for piece in part.pieces], 1)
-    owner = np.full(len(position), number)
-    return owner, position, shapes, gaps, rotations[position], scales[position], speed[position]
+    return (
+        *(piece.shape(canonical)[0] for piece in part.pieces),
+        np.concatenate([piece.gap(canonical) for piece in part.pieces]),
+        upright(pose).astype(np.float32),
+        np.asarray(pose.scale_px),
+        landmarks[outline, :2].mean(0) / pose.scale_px,
+    )
 
 
 def _speed(places: NDArray[np.floating], seconds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,6 +112,7 @@ def _speed(places: NDArray[np.floating], seconds: NDArray[np.float64]) -> NDArra
     return np.maximum(np.append(steps, steps[-1]), np.insert(steps, 0, steps[0]))
 
 
-def _upright(rotation: NDArray[np.float64], roll_radians: float) -> NDArray[np.float64]:
-    c, s = np.cos(-roll_radians), np.sin(-roll_radians)
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ rotation
+def upright(pose: HeadPose) -> NDArray[np.float64]:
+    """(3, 3) the head's rotation without its turn in the picture."""
+    c, s = np.cos(-pose.roll_radians), np.sin(-pose.roll_radians)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ pose.rotation

@@ -22,6 +22,7 @@ from .landmarker import Window as Window
 from .landmarker import tracker_details as tracker_details
 from .options import Tracker as Tracker
 from .options import TrackOptions as TrackOptions
+from .pose import HeadPose as HeadPose
 from .pose import canonical_face as canonical_face
 from .pose import head_pose as head_pose
 from .pose import mesh_triangles as mesh_triangles
