@@ -139,13 +139,17 @@ class GeometryModel(nn.Module):
         """
         return self.drawn(landmarks, displacement, size_px).holes
 
-    def drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int) -> Raster:
-        """The mesh drawn once, for all that can be read off it."""
+    def drawn(self, landmarks: Tensor, displacement: Tensor, size_px: int, *, carried: bool = False) -> Raster:
+        """The mesh drawn once, for all that can be read off it.
+
+        `carried`: the displacement leads from one picture of a face to another one of it, and what is seen in the
+        mouth goes with its lips; else lips slide over teeth.
+        """
         device = self.mean_shape.device
         if device not in self._layers:
             with torch.inference_mode(mode=False), torch.no_grad():
                 self._layers[device] = Layers.of_mesh(self.mean_shape, self.triangles)
-        return Raster(self._layers[device], landmarks, displacement, size_px)
+        return Raster(self._layers[device], landmarks, displacement, size_px, carried=carried)
 
     def reveal(self, landmarks: Tensor, displacement: Tensor) -> Tensor:
         """(B, 2) in [0, 1]: how much of what is seen through the mouth (0) and the eyes (1) after the move was not

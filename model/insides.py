@@ -50,14 +50,16 @@ def revealed(points: Tensor, displacement: Tensor) -> Tensor:
     return torch.stack([mouth, right.maximum(left)], 1)
 
 
-def opening_content(points: Tensor, displacement: Tensor) -> Tensor:
+def opening_content(points: Tensor, displacement: Tensor, *, carried: bool = False) -> Tensor:
     """(B, K, 2) how what is seen *through* each opening's outline moves, chain by chain.
 
     Lips slide over teeth (`_mouth_content`); if the mouth was shut, only the seam between them is stretched, so
     that an opening is filled with the seam's dark and not with lip. An eye that opens stretches with the lids for
-    lack of anything better; otherwise the lids slide over an eyeball that moves with the gaze alone.
+    lack of anything better; otherwise the lids slide over an eyeball that moves with the gaze alone. If it is
+    `carried`, what is seen in the mouth goes with its lips, as from one picture of a mouth to another like it.
     """
-    parts = _mouth_content(points, displacement)
+    lips = [displacement[:, list(chain)] for chain in MOUTH]
+    parts = lips if carried else _mouth_content(points, displacement)
     for eye, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
         upper, lower = list(eye[0]), list(eye[1])
         height = (points[:, lower] - points[:, upper]).norm(dim=-1).mean(1)
@@ -123,15 +125,18 @@ def _mouth_content(points: Tensor, displacement: Tensor) -> list[Tensor]:
     return out
 
 
-def mouth_middle(points: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
+def mouth_middle(points: Tensor, displacement: Tensor, *, carried: bool = False) -> tuple[Tensor, Tensor]:
     """((B, n, 2), (B, n, 2)) a line across the open mouth: where it goes, and how what is seen there moves.
 
     Above it hangs what belongs to the skull (the upper teeth), which keeps its place and size; below it a jaw that
     drops stretches what was between the teeth and the lower lip. In a mouth that is wide open the line is in the
-    dark in the middle.
+    dark in the middle. If it is `carried`, it goes with the lips.
     """
     upper, lower = (points[:, list(chain)] for chain in MOUTH)
     moved_upper, moved_lower = (displacement[:, list(chain)] for chain in MOUTH)
+    if carried:
+        along = (moved_upper + moved_lower) / 2
+        return (upper + lower) / 2 + along, along
     gap = (lower - upper).norm(dim=-1, keepdim=True)
     widest = gap.amax(1, keepdim=True)
     share = widest / ((upper[:, -1:] - upper[:, :1]).norm(dim=-1, keepdim=True) + 1e-6)

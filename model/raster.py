@@ -81,9 +81,11 @@ class Layers:
 class Raster:
     """The moved mesh drawn once: which triangle owns each pixel. Layers: ring < openings < skin."""
 
-    def __init__(self, layers: Layers, landmarks: Tensor, displacement: Tensor, size_px: int) -> None:
+    def __init__(
+        self, layers: Layers, landmarks: Tensor, displacement: Tensor, size_px: int, *, carried: bool = False
+    ) -> None:
         """`landmarks` (B, 478, 3) and where they go, `displacement` (B, 478, 2), in pixels of a picture of
-        size_px x size_px."""
+        size_px x size_px. `carried`: what is seen in the mouth goes with its lips."""
         points = landmarks[..., :2]
         target = points + displacement
         edge, edge_motion = outline(points, displacement, layers.chains)
@@ -95,11 +97,11 @@ class Raster:
         self.strip_start = layers.ring.shape[0]
         self.skin_start = self.strip_start + layers.strips.shape[0]
         self.mouth_stop = self.strip_start + 4 * (len(MOUTH[0]) - 1)
-        line, line_content = mouth_middle(points, displacement)
+        line, line_content = mouth_middle(points, displacement, carried=carried)
         lashes = lash_bands(points, displacement)
         surroundings = [edge + edge_motion, ring, lining + edge_motion]
         placed = [target, lashes.points + lashes.displacement, *surroundings, target[:, strips], line]
-        content = [opening_content(points, displacement), line_content]
+        content = [opening_content(points, displacement, carried=carried), line_content]
         rim = rims(points, displacement)
         band = lashes.displacement.clone()
         band[:, : LASH_POINTS // 2] -= rim[:, LASH_EDGES[: LASH_POINTS // 2]]

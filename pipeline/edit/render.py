@@ -165,7 +165,8 @@ class Renderer:
         seen = self._stacked([request.reference.landmarks])
         moved = torch.from_numpy(target[None]).to(self.device) - seen
         corner = seen.new_tensor([window.left, window.top, 0])
-        flow = geometry.flow(seen - corner, moved[..., :2], window.side)[0].permute(1, 2, 0).float().cpu().numpy()
+        drawn = geometry.drawn(seen - corner, moved[..., :2], window.side, carried=True)
+        flow = drawn.flow[0].permute(1, 2, 0).float().cpu().numpy()
         part = plate[window.top : window.top + window.side, window.left : window.left + window.side]
         return filled(request, window, flow, part, target)
 
