@@ -7,7 +7,7 @@ small correction, and paints only where nothing can be moved into place: an open
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -19,6 +19,7 @@ from .blocks import BlockStyle, MsfUNet, Norm, zero_initialised
 from .geometry import GeometryModel
 from .images import box_mean, warp
 from .raster import Raster
+from .seam import lip_seam
 
 SHUFFLE = 2
 """The motion head's network runs at 1/SHUFFLE of the crop: layers at full size cost most and see least."""
@@ -99,7 +100,7 @@ class Edit:
     paint: Tensor
     """(B, 3, S, S) in [-1, 1]."""
     shade: Tensor
-    """(B, 3, S, S), small: added to the moved pixels."""
+    """(B, 3, S, S), small but for the line between lips that meet: added to the moved pixels."""
 
     def __post_init__(self) -> None:
         batch, _, height, width = self.flow.shape
@@ -169,7 +170,11 @@ class Generator(nn.Module):
         drawn = self.geometry.drawn(landmarks, displacement, size_px)
         correction: Correction = self.network(image, delta_au, drawn.flow, drawn.holes)
         needed = self.geometry.reveal(landmarks, displacement).to(image.dtype)
-        return self._bounded(correction, image, delta_au, drawn, needed)
+        edit = self._bounded(correction, image, delta_au, drawn, needed)
+        seam = lip_seam(landmarks[..., :2], displacement, size_px)
+        if seam is None:
+            return edit
+        return replace(edit, shade=edit.shade - seam.to(image.dtype) * (warp(image, edit.flow) + 1))
 
     def _bounded(self, raw: Correction, image: Tensor, delta_au: Tensor, drawn: Raster, needed: Tensor) -> Edit:
         """The network's raw answers, kept to where and how far each may act.
