@@ -6,6 +6,7 @@ The only user of mediapipe, which is an extra: nothing here is loaded unless it 
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from typing import Any, Self
 
 import numpy as np
@@ -20,19 +21,29 @@ from .models import FaceModels
 
 _PICTURE_PX = 256
 
+_REPORTS = (0, 10, 34)
+"""From this release on (0.10.35 is the next there is) it opens connections, as a trace of its calls shows."""
+
 
 def backend() -> str:
     """What runs the networks, for a report.
 
     Raises:
-        FaceModelError: mediapipe is not installed.
+        FaceModelError: mediapipe is not installed, or of a release that speaks to its maker.
     """
     try:
-        return f"mediapipe {importlib.metadata.version('mediapipe')}"
+        version = importlib.metadata.version("mediapipe")
     except importlib.metadata.PackageNotFoundError as error:
         raise FaceModelError(
             "--tracker mediapipe: mediapipe is not installed; pip install 'retarget[mediapipe]', or use own"
         ) from error
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if numbers >= _REPORTS:
+        raise FaceModelError(
+            f"--tracker mediapipe: mediapipe {version} reports its use over the network; pip install "
+            "'retarget[mediapipe]' brings one that does not, or use own"
+        )
+    return f"mediapipe {version}"
 
 
 class MediaPipe:

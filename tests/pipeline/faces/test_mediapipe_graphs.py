@@ -105,3 +105,17 @@ def test_where_it_is_not_installed_that_is_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(FaceModelError, match="--tracker mediapipe: mediapipe is not installed; pip install"):
         Landmarker("mediapipe").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_quiet"), [("0.10.32", True), ("0.10.33", True), ("0.10.35", False), ("1.2.3", False)]
+)
+def test_a_release_that_reports_its_use_is_refused(
+    version: str, is_quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: version)
+    if is_quiet:
+        assert mediapipe_graphs.backend() == f"mediapipe {version}"
+        return
+    with pytest.raises(FaceModelError, match="reports its use over the network"):
+        mediapipe_graphs.backend()
