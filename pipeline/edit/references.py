@@ -85,6 +85,10 @@ class References:
         self._loaded: dict[Key, Reference] = {}
         self._lock = threading.Lock()
 
+    def __contains__(self, key: Key) -> bool:
+        """Whether it was collected: a face outside of the picture is not."""
+        return key in self._stored
+
     def __len__(self) -> int:
         return len(self._stored)
 

@@ -48,7 +48,8 @@ class EditSchedule:
         if self._loans is None or self._references is None:
             return ()
         loans = self._loans.by_moment.get((plan.track.shot, plan.track.face_id, i), ())
-        return [FillRequest(loan.part, self._references.get(loan.key), loan.shares) for loan in loans]
+        there = (loan for loan in loans if loan.key in self._references)
+        return [FillRequest(loan.part, self._references.get(loan.key), loan.shares) for loan in there]
 
 
 class Steadied:

@@ -133,3 +133,11 @@ def test_clips_do_not_get_into_each_other_s_way(make_info: Any, make_frame: Any,
         wanted = {0: [sighting_of((0, 0, 0, clip))]}
         assert len(list(references.collect([make_frame(256, 200, draw=value)], wanted, clip))) == 1
     assert [int(references.get((0, 0, 0, clip)).frame.planes[0].mean()) for clip in (0, 1)] == [50, 180]
+
+
+def test_a_face_outside_of_the_picture_is_none(make_frame: Any, make_info: Any, sighting_of: Any) -> None:
+    references = References(make_info(120, 100), CROP)
+    outside = sighting_of((0, 0, 0, 0), center=(400, 50))
+    list(references.collect([make_frame(120, 100)], {0: [outside]}))
+    assert outside.key not in references
+    assert len(references) == 0
