@@ -332,7 +332,10 @@ def _lifted(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     On a plate at 6 % of its light, action units are off by 0.03 on average instead of 0.08.
     """
-    light = float(np.percentile(rgb[::8, ::8], _LIGHT_PERCENTILE))
+    samples = rgb[::8, ::8]
+    if np.count_nonzero(samples >= LEAST_LIGHT) >= (1 - _LIGHT_PERCENTILE / 100) * samples.size + 2:
+        return rgb  # the usual case, told in a tenth of the time
+    light = float(np.percentile(samples, _LIGHT_PERCENTILE))
     if light >= LEAST_LIGHT:
         return rgb
     return cv2.convertScaleAbs(rgb, alpha=min(LEAST_LIGHT / max(light, 1), MOST_GAIN))
