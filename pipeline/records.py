@@ -47,6 +47,12 @@ class Box:
     def is_empty(self) -> bool:
         return self.width <= 0 or self.height <= 0
 
+    @classmethod
+    def around(cls, points: NDArray[np.floating]) -> Box:
+        """The smallest box of whole pixels that holds points (n, 2)."""
+        (left, top), (right, bottom) = np.floor(points.min(0)), np.ceil(points.max(0))
+        return cls(int(left), int(top), int(right), int(bottom))
+
     def clipped(self, width: int, height: int) -> Box:
         """The part inside a picture of that size."""
         return Box(max(self.left, 0), max(self.top, 0), min(self.right, width), min(self.bottom, height))

@@ -31,7 +31,7 @@ from .media import VideoReader
 from .options import RetargetOptions
 from .records import Frame, VideoInfo
 from .resources import Resources
-from .session import Session, edits, open_source
+from .session import Session, edits, open_planned
 from .smoothing import Series
 from .stream import Clock, Progress, Stage, no_progress
 
@@ -59,9 +59,7 @@ def refine_plans(
         RetargetError: the source, the checkpoint or the device cannot be used.
     """
     options, resources = options or RetargetOptions(), resources or Resources()
-    info = plans.analysis.info
-    shown_seconds = info.duration_seconds_from_header if info.is_still else None
-    with open_source(info.path, options, still_seconds=shown_seconds) as reader:
+    with open_planned(plans, options) as reader:
         renderer = resources.renderer(options, reader.info)
         return _Loop(reader, renderer, options, Clock(), no_progress).refined(plans)
 

@@ -181,9 +181,7 @@ def edited_frames(
         RetargetError: the source, the checkpoint or the device cannot be used.
     """
     options, resources = options or RetargetOptions(), resources or Resources()
-    info = plans.analysis.info
-    shown_seconds = info.duration_seconds_from_header if info.is_still else None
-    with open_source(info.path, options, still_seconds=shown_seconds) as reader:
+    with open_planned(plans, options) as reader:
         renderer = resources.renderer(options, reader.info)
         with contextlib.closing(edits(reader, renderer, plans, only)) as edited:
             yield from edited
@@ -291,6 +289,13 @@ def open_source(path: Path, options: RetargetOptions, *, still_seconds: float | 
         still_seconds=still_seconds,
         still_rate=options.sequence_rate,
     )
+
+
+def open_planned(plans: Plans, options: RetargetOptions) -> VideoReader:
+    """The source of plans, opened as it was analysed; raises RetargetError."""
+    info = plans.analysis.info
+    shown_seconds = info.duration_seconds_from_header if info.is_still else None
+    return open_source(info.path, options, still_seconds=shown_seconds)
 
 
 def driver_paths(driver: str | Path | Sequence[str | Path], options: RetargetOptions) -> tuple[Path, ...]:

@@ -19,7 +19,7 @@ from ..faces import chain
 from ..records import Box, Frame, VideoInfo
 from .fields import Affine, crop_from_part, in_planes, on_part
 from .lay import Laid
-from .records import FaceEdit, Fill
+from .records import FaceEdit
 from .torn import Torn, mixed, torn_cells, torn_pixels
 
 MOTION_FLOOR_PX = 0.02
@@ -60,8 +60,7 @@ def edited_box(edit: FaceEdit, info: VideoInfo) -> Box:
         fields += [(field, RESIDUAL_FLOOR) for field in cv2.split(edit.residual)]
     changed = np.logical_or.reduce([np.abs(field) > floor for field, floor in fields])
     for fill in edit.fills:
-        window = fill.window
-        part = changed[window.top : window.top + window.side, window.left : window.left + window.side]
+        part = fill.window.of(changed)
         part |= fill.share > SHARE_FLOOR
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     if len(rows) == 0:
@@ -70,12 +69,9 @@ def edited_box(edit: FaceEdit, info: VideoInfo) -> Box:
     corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])], np.float64)
     coded_from_crop = cv2.invertAffineTransform(chain(edit.crop_from_display, info.display_from_coded))
     placed = corners @ coded_from_crop[:, :2].T + coded_from_crop[:, 2]
-    left, top = np.floor(placed.min(0)).astype(int)
-    right, bottom = np.ceil(placed.max(0)).astype(int)
     pixel_format = info.pixel_format
     step_x, step_y = 1 << pixel_format.chroma_shift_x, 1 << pixel_format.chroma_shift_y
-    box = Box(int(left), int(top), int(right), int(bottom)).aligned(step_x, step_y)
-    return box.clipped(info.width, info.height)
+    return Box.around(placed).aligned(step_x, step_y).clipped(info.width, info.height)
 
 
 def _apply(frame: Frame, edit: FaceEdit, info: VideoInfo) -> Frame:
@@ -146,14 +142,8 @@ def _faded(edit: FaceEdit) -> FaceEdit:
     """The edit, gone at the rim of its crop, so that a crop cut off by motion shows no edge."""
     weight = _rim_weight(edit.flow.shape[0])
     residual = None if edit.residual is None else edit.residual * weight
-    fills = [_fill_faded(fill, weight[..., 0]) for fill in edit.fills]
+    fills = [replace(fill, share=fill.share * fill.window.of(weight[..., 0])) for fill in edit.fills]
     return FaceEdit(edit.crop_from_display, edit.flow * weight, residual, fills)
-
-
-def _fill_faded(fill: Fill, weight: NDArray[np.float32]) -> Fill:
-    window = fill.window
-    part = weight[window.top : window.top + window.side, window.left : window.left + window.side]
-    return replace(fill, share=fill.share * part)
 
 
 @cache

@@ -81,8 +81,7 @@ def uncovered(residual: NDArray[np.float32], fills: Sequence[Fill]) -> NDArray[n
         return residual
     out = residual.copy()
     for fill in fills:
-        window = fill.window
-        part = out[window.top : window.top + window.side, window.left : window.left + window.side]
+        part = fill.window.of(out)
         part *= 1 - fill.share[..., None]
     return out
 

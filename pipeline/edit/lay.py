@@ -89,10 +89,10 @@ def _under(window_from_coded: Affine, side: int, part: Box, shift: tuple[int, in
     back = cv2.invertAffineTransform(window_from_coded)
     corners = np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float64) @ back[:, :2].T + back[:, 2]
     corners /= (1 << shift[0], 1 << shift[1])
-    (left, top), (right, bottom) = np.floor(corners.min(0)), np.ceil(corners.max(0))
+    whole = Box.around(corners)
     return Box(
-        max(int(left), part.left),
-        max(int(top), part.top),
-        min(int(right), part.right),
-        min(int(bottom), part.bottom),
+        max(whole.left, part.left),
+        max(whole.top, part.top),
+        min(whole.right, part.right),
+        min(whole.bottom, part.bottom),
     )

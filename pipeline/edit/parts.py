@@ -4,7 +4,7 @@ are shaped, and where in the picture they lie."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -84,6 +84,10 @@ class Window:
     left: int
     top: int
     side: int
+
+    def of(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """The window of a crop-sized array (S, S, ...), a view."""
+        return picture[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
 @dataclass(frozen=True)

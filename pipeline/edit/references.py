@@ -27,6 +27,9 @@ _NO_TIME = Fraction(1)
 _LOADED = 12
 """References that are held in memory: those that a few frames in a row need."""
 
+_SPARE_PX = 2
+"""Around the mesh, of coded pixels: what is looked up between pixels needs neighbours."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:
@@ -160,11 +163,10 @@ def _box(sighting: Sighting, info: VideoInfo, formats: Sequence[PixelFormat]) ->
     points = sighting.landmarks[:, :2].astype(np.float64)
     coded = chain(info.coded_from_display, _inverse(sighting.crop_from_display))
     placed = points @ coded[:, :2].T + coded[:, 2]
-    low, high = np.floor(placed.min(0)).astype(int) - 2, np.ceil(placed.max(0)).astype(int) + 2
     step_x = 1 << max(pixel_format.chroma_shift_x for pixel_format in formats)
     step_y = 1 << max(pixel_format.chroma_shift_y for pixel_format in formats)
-    box = Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).aligned(step_x, step_y)
-    return box.clipped(info.width, info.height)
+    wide = Box.around(np.concatenate([placed - _SPARE_PX, placed + _SPARE_PX]))
+    return wide.aligned(step_x, step_y).clipped(info.width, info.height)
 
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from retarget.model.face_chip import CHIP_PX, chip_matrix
 from ..media import sample_rgb
 from ..records import Face, Frame, TrackedFrame, VideoInfo
 from .crop import chain
+from .overlap import share_of_smaller
 
 PORTRAITS_KEPT = 4
 """Of a stretch; each costs two calls of the network (about 15 ms on two cores)."""
@@ -205,15 +206,8 @@ def _is_new(grown: _Growing, face: Face, frame: Frame, overlap: float) -> bool:
 
 def _overlap(face: Face, faces: Iterable[Face]) -> float:
     """The most that another face shares with it, relative to the smaller of both."""
-    low, high = _box(face)
-    most = 0.0
-    for other in faces:
-        if other is not face:
-            low2, high2 = _box(other)
-            shared = np.clip(np.minimum(high, high2) - np.maximum(low, low2), 0, None).prod()
-            smaller = min((high - low).prod(), (high2 - low2).prod())
-            most = max(most, float(shared / max(smaller, 1e-9)))
-    return most
+    others = (other for other in faces if other is not face)
+    return max((share_of_smaller(*_box(face), *_box(other)) for other in others), default=0.0)
 
 
 def _box(face: Face) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

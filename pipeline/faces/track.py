@@ -24,6 +24,7 @@ from .detections import Detection, moved
 from .following import Place
 from .landmarker import CALLS_AT_ONCE, Landmarker, SeenFace, is_same, view_of
 from .options import TrackOptions
+from .overlap import share_of_smaller
 from .tiles import tiles
 
 DETECT_MAX_PX = 1920
@@ -209,7 +210,7 @@ class FaceTracker:
         ]
         kept: list[Detection] = []
         for face in sorted(found, key=lambda face: -face.score):
-            if all(_overlap(face.low, face.high, other.low, other.high) < 0.3 for other in kept):
+            if all(share_of_smaller(face.low, face.high, other.low, other.high) < 0.3 for other in kept):
                 kept.append(face)
         places = [Place(face.center, face.size_px, face.roll_radians) for face in kept]
         return [self._from_upside_down(place) for place in places] if upside_down else places
@@ -227,21 +228,13 @@ class FaceTracker:
         return self._landmarker.detect(tile)
 
 
-def _overlap(
-    low: NDArray[np.float64], high: NDArray[np.float64], low2: NDArray[np.float64], high2: NDArray[np.float64]
-) -> float:
-    """Intersection over the smaller area, so that a part of a face counts as the face."""
-    shared = np.clip(np.minimum(high, high2) - np.maximum(low, low2), 0, None).prod()
-    return float(shared / max(min((high - low).prod(), (high2 - low2).prod()), 1e-9))
-
-
 def _covers(seen: SeenFace, point: NDArray[np.float64]) -> bool:
     low, high = seen.box
     return bool((low <= point).all() and (point <= high).all())
 
 
 def _is_known(seen: SeenFace, tracks: list[_Track]) -> bool:
-    return any(t.missing_since_seconds is None and _overlap(*seen.box, *t.last.box) > 0.5 for t in tracks)
+    return any(t.missing_since_seconds is None and share_of_smaller(*seen.box, *t.last.box) > 0.5 for t in tracks)
 
 
 def _without_twins(tracks: list[_Track]) -> list[_Track]:

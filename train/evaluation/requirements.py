@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..metrics import Response
-from .scores import MethodScores
+from .scores import MethodScores, PictureScores
 
 Number = float | None
 
@@ -34,6 +34,11 @@ def _of_witness(field: str, what: str) -> Callable[[MethodScores], Number]:
         return None if found is None else float(getattr(found, what))
 
     return value
+
+
+def _of_films(read: Callable[[PictureScores], float]) -> Callable[[MethodScores], Number]:
+    """A number of what the films look like, where there are films."""
+    return lambda method: read(method.film.pictures) if method.film and method.film.pictures else None
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -201,7 +206,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "films: never-seen colours, ‰ of the face box in the worst frame",
-        lambda m: m.film.pictures.never_seen if m.film and m.film.pictures else None,
+        _of_films(lambda p: p.never_seen),
         "<= 0.2",
         "0",
         lambda value, _: value <= 0.2,
@@ -210,13 +215,13 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "films flagged for painted colours",
-        lambda m: float(m.film.pictures.painted) if m.film and m.film.pictures else None,
+        _of_films(lambda p: float(p.painted)),
         digits=0,
         missing="films",
     ),
     Measure(
         "films: boiling in the face box / source's",
-        lambda m: m.film.pictures.boiling["face"] if m.film and m.film.pictures else None,
+        _of_films(lambda p: p.boiling["face"]),
         "<= 1.08",
         "1",
         lambda value, _: value <= 1.08,
@@ -225,7 +230,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "films: boiling along the jaw / source's",
-        lambda m: m.film.pictures.boiling["jaw"] if m.film and m.film.pictures else None,
+        _of_films(lambda p: p.boiling["jaw"]),
         "<= 1.10",
         "1",
         lambda value, _: value <= 1.1,
@@ -234,19 +239,19 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "films flagged for boiling",
-        lambda m: float(m.film.pictures.boiling_films) if m.film and m.film.pictures else None,
+        _of_films(lambda p: float(p.boiling_films)),
         digits=0,
         missing="films",
     ),
     Measure(
         "films: detail in open mouths / source's",
-        lambda m: m.film.pictures.detail["mouth"] if m.film and m.film.pictures else None,
+        _of_films(lambda p: p.detail["mouth"]),
         digits=2,
         missing="films",
     ),
     Measure(
         "films: new edges on skin, ‰ of the face box in the worst frame",
-        lambda m: m.film.pictures.new_edges if m.film and m.film.pictures else None,
+        _of_films(lambda p: p.new_edges),
         digits=2,
         missing="films",
     ),

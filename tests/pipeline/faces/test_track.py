@@ -9,7 +9,7 @@ from retarget.pipeline.faces.following import Place
 from retarget.pipeline.faces.landmarker import Landmarker, SeenFace
 from retarget.pipeline.faces.options import TrackOptions
 from retarget.pipeline.faces.pose import head_pose
-from retarget.pipeline.faces.track import FaceTracker, _overlap, _without_twins
+from retarget.pipeline.faces.track import FaceTracker, _without_twins
 from retarget.pipeline.faces.track import _Track as Track
 from retarget.pipeline.records import Face, Frame, TrackedFrame
 
@@ -19,16 +19,6 @@ from retarget.pipeline.records import Face, Frame, TrackedFrame
 def seen_at(place_face: Any, center: tuple[float, float], scale_px: float = 40) -> SeenFace:
     landmarks = place_face(center, scale_px)
     return SeenFace(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ())
-
-
-def test_overlap_is_relative_to_the_smaller() -> None:
-    def box(left: float, right: float) -> tuple[Any, Any]:
-        return np.array([left, 0.0]), np.array([right, 10.0])
-
-    assert _overlap(*box(0, 10), *box(0, 10)) == 1
-    assert _overlap(*box(0, 10), *box(5, 15)) == 0.5
-    assert _overlap(*box(0, 10), *box(2, 4)) == 1
-    assert _overlap(*box(0, 10), *box(20, 30)) == 0
 
 
 def test_tracks_that_meet_become_the_older(place_face: Any) -> None:
