@@ -249,7 +249,7 @@ def test_one_landmarker_serves_many_pictures_and_looks_where_it_is_told(
             with FaceTracker(info, landmarker=landmarker) as tracker:
                 (found,) = tracker.track([(as_frame(picture, formats), 0)])
             assert len(found.faces) == 1
-        near = landmarker.near(astronaut, large.landmarks + 5)
+        near = landmarker.near(astronaut, large.landmarks + 4)
         assert near is not None
         misfit = np.linalg.norm((near.landmarks - large.landmarks)[:, :2], axis=1)
         assert misfit.mean() < 0.01 * large.size_px
