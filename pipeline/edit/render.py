@@ -188,7 +188,8 @@ class Renderer:
         corner = seen.new_tensor([window.left, window.top, 0])
         drawn = geometry.drawn(seen - corner, moved[..., :2], window.side, carried=True)
         flow = drawn.flow[0].permute(1, 2, 0).float().cpu().numpy()
-        return filled(request, window, flow, window.of(plate), target)
+        face = drawn.face[0, 0].float().cpu().numpy()
+        return filled(request, window, flow, face, window.of(plate), target)
 
     def _crops(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> torch.Tensor:
         """(B, 3, S, S) in [-1, 1]; left empty for a network that does not look."""
