@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from . import action_units as schema
@@ -122,8 +121,7 @@ def save_checkpoint(
     metadata = {_METADATA_KEY: json.dumps(_description(checkpoint), sort_keys=True)}
     try:
         with whole_file(path) as part:
-            save_file(tensors, part, metadata)
-            part.chmod(0o666 & ~_umask())  # safetensors writes files only their owner can read
+            part.write_bytes(save(tensors, metadata))  # safetensors' own file would be its owner's alone to read
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write the checkpoint {path}: {error}") from error
 
@@ -176,12 +174,6 @@ def _description(checkpoint: Checkpoint) -> dict[str, Any]:
         "condition": checkpoint.condition,
         "provenance": dict(checkpoint.provenance),
     }
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _read(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:

@@ -74,14 +74,14 @@ class Report:
         return {"version": written.pop("version"), **written, "details": {**self.details, "faces": faces}}
 
 
-def write_report(report: Report, path: str | Path) -> None:
-    """The report as JSON, under its name when whole.
+def write_report(report: Report, path: str | Path, *, overwrite: bool = True) -> None:
+    """The report as JSON, under its name when whole. `overwrite`: whether it may be there by then.
 
     Raises:
         VideoWriteError: the file cannot be written.
     """
     data = (json.dumps(report.as_json(), indent=1) + "\n").encode()
-    write_whole(Path(path), data, failure="the report cannot be written")
+    write_whole(Path(path), data, failure="the report cannot be written", overwrite=overwrite)
 
 
 def read_report(path: Path) -> Report:

@@ -24,6 +24,8 @@ from .records import Entry
 
 FORMAT_VERSION = 1
 
+_APPENDED = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
 
 class ManifestError(RetargetError, ValueError):
     """A manifest that this version cannot read."""
@@ -51,7 +53,7 @@ class Manifest:
             stack.enter_context(batch_lock(self._output_dir))
             self.entries = {entry.output: entry for entry in read_entries(self.path)}
             self._compact()
-            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+            self._file = os.open(self.path, _APPENDED)
             stack.callback(os.close, self._file)
             self._stack = stack.pop_all()
         return self

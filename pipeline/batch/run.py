@@ -60,7 +60,7 @@ def run_with(
             f"{options.output_dir}: cannot be made ({error.strerror}); use another --output-dir"
         ) from error
     with Manifest(options.output_dir) as manifest, Stop() as stop:
-        clear_all_leftovers(options.output_dir)
+        clear_all_leftovers(options.output_dir, frozenset(job.output.absolute() for job in jobs))
         books = _Books(jobs, options, manifest, stop, progress)
         books.run(executor)
         manifest.flush()

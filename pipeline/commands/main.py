@@ -90,7 +90,7 @@ def _retarget(argv: Sequence[str]) -> int:
 
     report = retarget_video(source, driver, output, options, progress=_progress(arguments))
     if arguments.report:
-        write_report(report, arguments.report)
+        write_report(report, arguments.report, overwrite=arguments.overwrite)
     _tell(report, f"{output}: {report.frames} frames, {report.frames_edited} edited", arguments)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from .sequence import parse_pattern
@@ -14,6 +15,12 @@ def part_of(output: Path) -> Path:
         return output.with_name(f".{output.stem}.part{output.suffix}")
     pattern = parse_pattern(output)
     return output.with_name(f".{pattern.stem if pattern else output.stem}.part")
+
+
+def is_named_for(output: Path) -> Callable[[str], bool]:
+    """Whether a picture of that name is one of the output's, as its hidden folder has them."""
+    pattern = parse_pattern(output)
+    return (lambda name: name == output.name) if pattern is None else pattern.has
 
 
 def is_there(output: Path) -> bool:

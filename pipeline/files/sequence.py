@@ -60,6 +60,10 @@ class SequencePattern:
                 found[number] = file
         return dict(sorted(found.items()))
 
+    def has(self, name: str) -> bool:
+        """Whether a file of that name is one of its pictures."""
+        return self._number(name) is not None
+
     def _number(self, name: str) -> int | None:
         middle = name[len(self.prefix) : len(name) - len(self.suffix)]
         fits = name == f"{self.prefix}{middle}{self.suffix}" and middle.isascii() and middle.isdigit()

@@ -10,8 +10,10 @@ from typing import Protocol, Self
 
 from av.error import FFmpegError
 
+from retarget.model.files import InTheWayError, check_free
+
 from ..errors import OptionError, VideoWriteError
-from ..files import SequencePattern, check_output, parse_pattern
+from ..files import SequencePattern, check_output, parse_pattern, part_of, write_failure
 from ..records import Frame, VideoInfo
 from .containers import reason
 from .encode import film_encoding, picture_encoding, with_hdr
@@ -49,7 +51,9 @@ def create_video(
     encoding = film_encoding(path, info, options)
     if reader is not None and reader.hdr_parameters:
         encoding = with_hdr(encoding, reader.hdr_parameters)
-    return VideoWriter(path, PlannedFilm(path, info, reader.span if reader else None, encoding))
+    span = reader.span if reader else None
+    _check_alone(path)
+    return VideoWriter(path, PlannedFilm(path, info, span, encoding, overwrite=overwrite))
 
 
 def _create_pictures(
@@ -68,7 +72,15 @@ def _create_pictures(
     check_output(path, inputs={source: "the source itself"}, overwrite=overwrite, files=files)
     first_number = reader.first_number if reader and reader.first_number is not None else 1
     encoding = picture_encoding(path, info, options)
-    return VideoWriter(path, PlannedPictures(path, pattern, first_number, info, encoding))
+    return VideoWriter(path, PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite))
+
+
+def _check_alone(path: Path) -> None:
+    """Raises VideoWriteError if another run is making the same file; said before the long work."""
+    try:
+        check_free(part_of(path))
+    except InTheWayError as error:
+        raise VideoWriteError(f"{path}: {error}") from error
 
 
 class PlannedOutput(Protocol):
@@ -136,6 +148,8 @@ class VideoWriter:
         except (FFmpegError, OSError, ValueError) as error:
             if isinstance(error, VideoWriteError | OptionError):
                 raise
+            if isinstance(error, InTheWayError):
+                raise VideoWriteError(f"{self.path}: {error}") from error
             raise VideoWriteError(
                 f"{self.path}: cannot be started ({reason(error)}); check the encoder's options"
             ) from error
@@ -198,6 +212,4 @@ class VideoWriter:
 
 def _failure(path: Path, error: BaseException) -> VideoWriteError:
     """The error for an output that broke off midway."""
-    failure = VideoWriteError(f"{path}: writing failed ({reason(error)}); check the disk's free space")
-    failure.exit_code = 1
-    return failure
+    return write_failure(path, error, f"writing failed ({reason(error)}); check the disk's free space")
