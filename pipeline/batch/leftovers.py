@@ -1,7 +1,7 @@
 """What a dead process leaves behind: a note of what it was making, by which the half-written files are found.
 
-A note is only text that lies in a folder: it never says what to remove, only which output was being made. What goes
-is what runs write for such an output, under their own hidden names.
+A note is only text that lies in a folder: it never says what to remove, only which output was being made. What
+goes is what runs write for such an output, under their own hidden names.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def end_work(folder: Path) -> None:
 def clear_leftovers(folder: Path, is_known: Callable[[Path], bool]) -> Path | None:
     """Removes what a dead process left half-written. The job's lock must be held.
 
-    `is_known`: whether an output (an absolute path) is one that may have been made here; a note of another is none.
+    `is_known`: whether an output (an absolute path) may have been made here; a note of another is none.
 
     Returns the output that it was making, which may be there, whole, but not noted: it is ours to replace.
     """

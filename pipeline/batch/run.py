@@ -16,7 +16,7 @@ from ..errors import OptionError, RetargetError
 from ..files import Contents, part_of, signature_of
 from ..jobs import Job
 from ..media import drop_pieces
-from ..stream import Stage
+from ..stream import Stage, say
 from .attempt import run_job
 from .executor import TICK_SECONDS, Executor, TaskQueue
 from .frame_counts import FrameCounts
@@ -80,7 +80,7 @@ def batch_main(
     with ProgressBar() as bar:
         result = run(jobs, options, progress=show_nothing if quiet else bar)
     if not quiet:
-        print("\n".join(summary(result)))
+        say("\n".join(summary(result)))
     return result
 
 

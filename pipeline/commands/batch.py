@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ..errors import OptionError
 from ..faces import DEFAULT_LIMIT_BYTES, default_cache_dir
 from ..jobs import DEFAULT_NAME, JobSheet, JobSheetError, jobs_from_globs, load_sheet, value_of
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
+from ..stream import say, say_aside
 from .option_flags import add_options, options_said
 from .terminal import bars, parser
 
@@ -39,10 +39,10 @@ def batch_command(argv: Sequence[str]) -> int:
         sheet = _sheet(arguments)
     except JobSheetError as error:
         for mistake in error.mistakes:
-            print(f"retarget: {mistake}", file=sys.stderr)
+            say_aside(f"retarget: {mistake}")
         return error.exit_code
     for note in sheet.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say_aside(f"note: {note}")
     options = BatchOptions(
         output_dir=sheet.output_dir,
         workers=arguments.jobs,
@@ -163,6 +163,6 @@ def _report(sheet: JobSheet, result: BatchResult, arguments: argparse.Namespace)
     progress = bars(quiet=arguments.quiet, unit="clip")
     review = review_batch(sheet, result, title=title, workers=arguments.jobs, progress=progress)
     for note in review.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say_aside(f"note: {note}")
     if not arguments.quiet:
-        print(f"{review.page}: {review.flagged} of {review.clips} clips have something to look at")
+        say(f"{review.page}: {review.flagged} of {review.clips} clips have something to look at")

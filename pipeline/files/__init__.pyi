@@ -19,6 +19,7 @@ from .own_folder import drop_folder as drop_folder
 from .own_folder import is_own_folder as is_own_folder
 from .own_folder import own_folder as own_folder
 from .readable import check_readable as check_readable
+from .seen import SeenFiles as SeenFiles
 from .sequence import SequencePattern as SequencePattern
 from .sequence import find_sequence as find_sequence
 from .sequence import parse_pattern as parse_pattern

@@ -79,8 +79,8 @@ def whole_file(
     whether the file may be there when the block ends.
 
     Raises:
-        VideoWriteError: an OSError in the block, in the words of `failure`, or the file is there and may not be, or
-            another run writes it; exit status 1.
+        VideoWriteError: an OSError in the block, in the words of `failure`; or the file is there and may not be,
+            or another run writes it; exit status 1.
     """
     try:
         with files.whole_file(path, replace=overwrite) as part:

@@ -52,9 +52,7 @@ class HeldFolder:
         self._folder = _opened(path)
         if self._folder is not None and not (try_lock(self._folder) and is_at(self._folder, path)):
             self.release()
-            raise InTheWayError(
-                f"another run is writing it (in {path.name}); wait for that, or name another file"
-            )
+            raise InTheWayError(f"another run is writing it (in {path.name}); wait for that, or name another file")
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file anew; a link of that name is replaced, not followed. Raises OSError."""

@@ -17,5 +17,7 @@ def check_readable(path: Path) -> None:
         raise VideoOpenError(f"{path}: is a folder; for an image sequence give a pattern: {path}/name.%04d.png")
     if not path.exists():
         raise VideoOpenError(f"{path}: no such file; check the path")
+    if not path.is_file():
+        raise VideoOpenError(f"{path}: is a pipe or a device, which is not read; copy it to a file first")
     if path.stat().st_size == 0:
         raise VideoOpenError(f"{path}: is empty (0 bytes); copy or download it again")

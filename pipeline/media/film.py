@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class PlannedFilm:
     """What of the source's other streams goes with it; None: all."""
     encoding: Encoding
     overwrite: bool = False
+    check: Callable[[], None] = lambda: None
+    """Called when all is written, before the film appears; if it raises, nothing is left."""
     pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class OpenFilm:
         self._shift_pts = round(self._span.shift_seconds / plan.info.time_base)
         self._frames = self._packets = 0
         self._part, self._overwrite = Part(part_of(plan.path)), plan.overwrite
+        self._check = plan.check
         self._pieces: PieceEncoder | None = None
         self._source: InputContainer | None = None
         self._copies: StreamCopies | None = None
@@ -210,6 +213,7 @@ class OpenFilm:
             )
             failure.exit_code = 1
             raise failure
+        self._check()
         self._part.put(self._path, replace=self._overwrite)
 
     def _last_packets(self) -> list[Packet[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,8 @@ class PlannedPictures:
     info: VideoInfo
     encoding: Encoding
     overwrite: bool = False
+    check: Callable[[], None] = lambda: None
+    """Called when all is written, before the pictures appear; if it raises, nothing is left."""
     pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
@@ -132,6 +135,7 @@ class OpenPictures:
     def finish(self) -> None:
         """Puts the pictures in their place; those of a longer sequence that was there go last."""
         plan = self._plan
+        plan.check()
         there = [] if plan.pattern is None else list(plan.pattern.files().values())
         if there and not plan.overwrite:
             raise FileExistsError(plan.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from retarget.model.files import InTheWayError, check_free
 
-from ..errors import OptionError, VideoWriteError
+from ..errors import OptionError, VideoReadError, VideoWriteError
 from ..files import SequencePattern, check_output, parse_pattern, part_of, write_failure
 from ..records import Frame, VideoInfo
 from .containers import reason
@@ -53,7 +53,9 @@ def create_video(
         encoding = with_hdr(encoding, reader.hdr_parameters)
     span = reader.span if reader else None
     _check_alone(path)
-    return VideoWriter(path, PlannedFilm(path, info, span, encoding, overwrite=overwrite))
+    return VideoWriter(
+        path, PlannedFilm(path, info, span, encoding, overwrite=overwrite, check=_source_check(reader))
+    )
 
 
 def _create_pictures(
@@ -72,7 +74,15 @@ def _create_pictures(
     check_output(path, inputs={source: "the source itself"}, overwrite=overwrite, files=files)
     first_number = reader.first_number if reader and reader.first_number is not None else 1
     encoding = picture_encoding(path, info, options)
-    return VideoWriter(path, PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite))
+    check = _source_check(reader)
+    return VideoWriter(
+        path, PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite, check=check)
+    )
+
+
+def _source_check(reader: VideoReader | None) -> Callable[[], None]:
+    """Raises VideoReadError if the source is no longer as it was when it was first read."""
+    return (lambda: None) if reader is None else reader.seen.check_all
 
 
 def _check_alone(path: Path) -> None:
@@ -204,7 +214,7 @@ class VideoWriter:
     def _as_write_error(self) -> Iterator[None]:
         try:
             yield
-        except VideoWriteError:
+        except (VideoWriteError, VideoReadError):
             raise
         except (FFmpegError, OSError) as error:
             raise _failure(self.path, error) from error

@@ -103,7 +103,10 @@ def test_no_link_is_followed_on_the_way_to_what_is_ours(tmp_path: Path) -> None:
         (victim / name).write_bytes(b"precious")
     out.mkdir()
     (out / ".retarget").symlink_to(victim)
-    with pytest.raises(VideoWriteError, match=r"\.retarget: is in the way, and no run has left it there"), batch_lock(out):
+    with (
+        pytest.raises(VideoWriteError, match=r"\.retarget: is in the way, and no run has left it there"),
+        batch_lock(out),
+    ):
         pass
     (out / ".retarget").unlink()
     (out / ".retarget").mkdir()
