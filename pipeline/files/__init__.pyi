@@ -4,6 +4,10 @@ from .contents import Contents as Contents
 from .contents import content_of as content_of
 from .contents import signature_of as signature_of
 from .folder import media_of as media_of
+from .hidden import HeldFolder as HeldFolder
+from .hidden import drop_folder as drop_folder
+from .hidden import is_own_folder as is_own_folder
+from .hidden import own_folder as own_folder
 from .names import is_named_for as is_named_for
 from .names import is_there as is_there
 from .names import part_of as part_of
@@ -14,10 +18,6 @@ from .output import check_suffix as check_suffix
 from .output import whole_file as whole_file
 from .output import write_failure as write_failure
 from .output import write_whole as write_whole
-from .own_folder import HeldFolder as HeldFolder
-from .own_folder import drop_folder as drop_folder
-from .own_folder import is_own_folder as is_own_folder
-from .own_folder import own_folder as own_folder
 from .readable import check_readable as check_readable
 from .seen import SeenFiles as SeenFiles
 from .sequence import SequencePattern as SequencePattern

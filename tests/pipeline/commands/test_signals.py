@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def test_what_cannot_unwind_is_ended_and_leaves_no_part(tmp_path: Path, number: 
     assert child.stdout is not None
     assert child.stdout.readline() == "stuck\n"
     assert part.exists()
+    time.sleep(0.3)  # from the word to the deed
     child.send_signal(number)
     assert child.wait(timeout=20) == 128 + number
     assert not part.exists()
