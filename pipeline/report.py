@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retarget.model import action_units
+from retarget.model.plain_json import parse_json
 
 from .edit import MEANINGS, Fade
 from .errors import ReportError
@@ -91,7 +92,7 @@ def read_report(path: Path) -> Report:
         ReportError: the file cannot be read, is no report, or is damaged.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ReportError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
     except ValueError as error:
@@ -123,7 +124,7 @@ def report_of(document: Any) -> Report:
             details=details,
             curves=tuple(_face_of(face) for face in faces),
         )
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise ReportError("the report's faces are damaged or of another version; run again") from error
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from retarget.model.files import drop_stale
+from retarget.model.plain_json import parse_json
 
 from ..files import drop_folder, is_named_for, is_there, part_of, suffixes, write_whole
 from .locks import LockedError, job_lock
@@ -46,11 +47,11 @@ def clear_leftovers(folder: Path, is_known: Callable[[Path], bool]) -> Path | No
     Returns the output that it was making, which may be there, whole, but not noted: it is ours to replace.
     """
     try:
-        note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        note = parse_json((folder / _NOTE).read_text(encoding="utf-8"))
         output, owns_output, keeps_part = Path(note["output"]), note["owns_output"], note["keeps_part"]
         if not is_known(output):
             return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     drop_stale(folder / ".report.part.json")
     if not keeps_part:

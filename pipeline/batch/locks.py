@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from retarget.model.plain_json import parse_json
+
 from ..errors import RetargetError
 from ..files import own_folder, write_whole
 from .paths import hidden_folder, manifest_path
@@ -53,7 +55,7 @@ def batch_lock(output_dir: Path) -> Iterator[None]:
 
 def _holder(note: Path) -> str:
     try:
-        holder = json.loads(note.read_text(encoding="utf-8"))
+        holder = parse_json(note.read_text(encoding="utf-8"))
         return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):  # it has the lock, but not yet written down who it is
         return "it has just started"

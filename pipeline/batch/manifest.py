@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from retarget.model.plain_json import parse_json
+
 from ..errors import RetargetError
 from ..files import write_whole
 from .locks import batch_lock
@@ -110,7 +112,7 @@ def read_entries(path: Path) -> list[Entry]:
     found: dict[str, Entry] = {}
     for line in lines[1:]:
         with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a crash or a full disk
-            entry = Entry.from_json(json.loads(line))
+            entry = Entry.from_json(parse_json(line))
             found[entry.output] = entry
     return list(found.values())
 
@@ -118,7 +120,7 @@ def read_entries(path: Path) -> list[Entry]:
 def _check_header(lines: Sequence[str], path: Path) -> None:
     version = None
     with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
-        version = json.loads(lines[0])["retarget_batch"]
+        version = parse_json(lines[0])["retarget_batch"]
     if lines and version is None:
         raise ManifestError(f"{path}: is not the manifest of a batch; move it away or use another --output-dir")
     if isinstance(version, int) and version > FORMAT_VERSION:

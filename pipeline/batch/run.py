@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -93,8 +94,7 @@ def _check_outputs(jobs: Sequence[Job]) -> None:
                 f"{job.where}: its output {job.output} meets that of {other.where} ({other.output}); name one "
                 "differently"
             )
-    names = [job.name for job in jobs]
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    twice = next((name for name, count in Counter(job.name for job in jobs).items() if count > 1), None)
     if twice is not None:
         raise OptionError(f"two jobs are called {twice}; name one differently")
 

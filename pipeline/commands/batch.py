@@ -30,6 +30,7 @@ report.html and report.csv (worst first) and batch.otio (outputs with markers fo
 """
 
 GIBIBYTE = 2**30
+MOST_GIBIBYTES = 1e9
 
 
 def batch_command(argv: Sequence[str]) -> int:
@@ -89,12 +90,11 @@ def _flags() -> argparse.ArgumentParser:
     how.add_argument("--retry-failed", action="store_true", help="also what failed before and has not changed")
     how.add_argument("--devices", metavar="D,D", help="handed out to the workers in turn: cuda:0,cuda:1")
     how.add_argument("--no-cache", action="store_true", help="track every clip anew")
-    how.add_argument(
-        "--cache-dir", type=Path, metavar="FOLDER", help=f"of tracking results (default {default_cache_dir()})"
-    )
+    cache_dir = default_cache_dir() or "none: there is no home folder"
+    how.add_argument("--cache-dir", type=Path, metavar="FOLDER", help=f"of tracking results (default {cache_dir})")
     limit = DEFAULT_LIMIT_BYTES / GIBIBYTE
     how.add_argument(
-        "--cache-limit", type=float, default=limit, metavar="GIB", help="its size (default %(default)g)"
+        "--cache-limit", type=_gibibytes, default=limit, metavar="GIB", help="its size (default %(default)g)"
     )
     how.add_argument(
         "--chunk-seconds", type=float, default=BatchOptions.chunk_seconds, metavar="S",
@@ -109,6 +109,13 @@ def _flags() -> argparse.ArgumentParser:
     flags.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
     add_options(flags, PERFORMANCE, ENCODING)
     return flags
+
+
+def _gibibytes(text: str) -> float:
+    size = float(text)
+    if not 0 <= size <= MOST_GIBIBYTES:
+        raise argparse.ArgumentTypeError(f"{text} GiB make no sense; use 0 to {MOST_GIBIBYTES:g}, or --no-cache")
+    return size
 
 
 def _sheet(arguments: argparse.Namespace) -> JobSheet:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from ..files import suffixes
+from ..files import UniqueNames, suffixes
 from .clips import clips_of, first_line, shot_of
 from .edl import Edl
 from .locate import MediaFinder
@@ -61,6 +61,8 @@ def load_timeline(
 
 
 def _read_text(path: Path) -> str:
+    if not path.is_file() and path.exists():
+        raise TimelineError(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -119,9 +121,11 @@ def _timeline(
     is_rate_guessed: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Timeline:
-    names = _UniqueNames()
+    names = UniqueNames("_")
     shots = [
-        shot_of(native, track, clip, finder, number=number, name=names.of(clip.name or f"shot{number}"))
+        shot_of(
+            native, track, clip, finder, number=number, name=names.of(as_file_name(clip.name or f"shot{number}"))
+        )
         for number, (track, clip) in enumerate(clips_of(native), 1)
     ]
     if not shots:
@@ -133,19 +137,3 @@ def _timeline(
         notes=notes,
         native=native,
     )
-
-
-class _UniqueNames:
-    """Names for files, unique without regard to case."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def of(self, name: str) -> str:
-        stem = as_file_name(name)
-        wanted, count = stem, 1
-        while wanted.casefold() in self._taken:
-            count += 1
-            wanted = f"{stem}_{count}"
-        self._taken.add(wanted.casefold())
-        return wanted

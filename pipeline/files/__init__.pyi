@@ -8,6 +8,9 @@ from .hidden import HeldFolder as HeldFolder
 from .hidden import drop_folder as drop_folder
 from .hidden import is_own_folder as is_own_folder
 from .hidden import own_folder as own_folder
+from .names import UniqueNames as UniqueNames
+from .names import check_name as check_name
+from .names import home_expanded as home_expanded
 from .names import is_named_for as is_named_for
 from .names import is_there as is_there
 from .names import part_of as part_of

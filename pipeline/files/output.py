@@ -10,6 +10,7 @@ from pathlib import Path
 from retarget.model import files
 
 from ..errors import OptionError, VideoWriteError
+from .names import check_name
 from .sequence import parse_pattern
 
 MADE_FROM = "one of the files it is made from"
@@ -28,6 +29,7 @@ def check_output(
     Raises:
         VideoWriteError: one of the files exists (without `overwrite`) or is an input, or none can be made there.
     """
+    check_name(path)
     files = [path] if files is None else files
     if path.is_dir():
         raise VideoWriteError(f"{path}: is a folder; give a file name in it")

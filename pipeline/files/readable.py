@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import VideoOpenError
+from .names import check_name
 from .sequence import find_sequence, parse_pattern
 
 
 def check_readable(path: Path) -> None:
     """Raises VideoOpenError if there is no file, or no sequence, with something in it."""
+    check_name(path)
     pattern = parse_pattern(path)
     if pattern is not None:
         path = next(iter(find_sequence(pattern, shown_as=str(path)).values()))

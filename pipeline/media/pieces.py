@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import files
+from retarget.model.plain_json import parse_json
 
 from ..files import HeldFolder, drop_folder, is_own_folder, own_folder
 
@@ -160,7 +161,7 @@ def noted_pictures(folder: Path, belongs_to: str) -> About | None:
     """What was noted, if it is of that hash; a note of another is deleted."""
     note = folder / _PICTURES
     with contextlib.suppress(*_READ_ERRORS):
-        about = About(**json.loads(note.read_text(encoding="utf-8")))
+        about = About(**parse_json(note.read_text(encoding="utf-8")))
         if about.belongs_to == belongs_to:
             return about
     note.unlink(missing_ok=True)
@@ -187,7 +188,7 @@ def _read(path: Path) -> Piece | None:
         with zipfile.ZipFile(path) as file:
             if file.testzip() is not None:
                 return None
-            about = About(**json.loads(file.read("about.json")))
+            about = About(**parse_json(file.read("about.json")))
             with file.open("table.npy") as stream:
                 table = np.lib.format.read_array(stream, allow_pickle=False)
     except _READ_ERRORS:
