@@ -20,6 +20,13 @@ from .media_info import probe_media
 from .scenes import read_scenes
 from .shot import as_file_name
 from .timeline import Timeline, TimelineError
+from .untrusted import checked_otio
+
+_LIBRARY_ERRORS = (
+    otio.exceptions.OTIOError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError,
+    RuntimeError,
+)  # fmt: skip
+"""What the library, and plain arithmetic, say of values that do not go together."""
 
 
 def load_timeline(
@@ -53,7 +60,14 @@ def load_timeline(
         )
     text, finder = _read_text(path), MediaFinder(path.parent, media)
     if suffix == ".otio":
-        return _timeline(path, _read_otio(path, text), finder)
+        try:
+            return _timeline(path, _read_otio(path, text), finder)
+        except _LIBRARY_ERRORS as error:
+            if isinstance(error, TimelineError):
+                raise
+            raise TimelineError(
+                f"{path}: makes no sense as a timeline ({first_line(error)}); export it again"
+            ) from error
     edl = Edl(path, text)
     guessed = edl.guess_rate(finder, sequence_rate) if rate is None else None
     native = edl.read(rate or guessed or Fraction(24))
@@ -76,8 +90,8 @@ def _read_text(path: Path) -> str:
 
 def _read_otio(path: Path, text: str) -> otio.schema.Timeline:
     try:
-        found = otio.adapters.read_from_string(text, "otio_json")
-    except (otio.exceptions.OTIOError, ValueError) as error:
+        found = otio.adapters.read_from_string(checked_otio(text), "otio_json")
+    except _LIBRARY_ERRORS as error:
         raise TimelineError(f"{path}: is no OpenTimelineIO file ({first_line(error)}); export it again") from error
     if isinstance(found, otio.schema.SerializableCollection):
         timelines = [item for item in found if isinstance(item, otio.schema.Timeline)]
