@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-import os
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from . import action_units as schema
@@ -26,6 +26,7 @@ from .files import whole_file
 from .ganimation import GanimationConfig, GanimationGenerator
 from .generator import Generator, GeneratorConfig
 from .geometry import GeometryConfig, GeometryModel
+from .plain_json import parse_json
 from .response import ResponseConfig
 
 FORMAT_VERSION = 3
@@ -122,8 +123,7 @@ def save_checkpoint(
     metadata = {_METADATA_KEY: json.dumps(_description(checkpoint), sort_keys=True)}
     try:
         with whole_file(path) as part:
-            save_file(tensors, part, metadata)
-            part.chmod(0o666 & ~_umask())  # safetensors writes files only their owner can read
+            part.write_bytes(save(tensors, metadata))  # safetensors' own file would be its owner's alone to read
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write the checkpoint {path}: {error}") from error
 
@@ -152,6 +152,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         )
     except KeyError as error:
         raise CheckpointError(f"{path} has no {error} in its metadata; it is damaged, get it again") from error
+    except (TypeError, AttributeError) as error:  # what is there is of another type
+        raise CheckpointError(f"{path} has unreadable retarget metadata; it is damaged, get it again") from error
     _check_consistent(path, checkpoint)
     _check_tensors(path, checkpoint)
     _check_finite(path, tensors)
@@ -178,12 +180,6 @@ def _description(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _read(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "does not exist"
@@ -199,7 +195,7 @@ def _parse(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if _METADATA_KEY not in metadata:
         raise CheckpointError(f"{path} has no retarget metadata; it is some other model's file")
     try:
-        description = json.loads(metadata[_METADATA_KEY])
+        description = parse_json(metadata[_METADATA_KEY])
         version = int(description["format_version"])
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} has unreadable retarget metadata; it is damaged, get it again") from error
@@ -255,11 +251,27 @@ def _rebuilt(path: Path, config: type[_Config], values: Any) -> _Config:
         parts += [f"has unknown {', '.join(sorted(given - known))}"] * bool(given - known)
         raise CheckpointError(f"{path}: its {name} {' and '.join(parts)}; it was made by another retarget")
     try:
+        _check_numbers(config, values)
         return config(**values)
     except (TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: its {name} makes no sense ({error}); it is damaged, get it again"
         ) from error
+
+
+_MOST = 1 << 20
+"""Of whatever a config counts."""
+
+
+def _check_numbers(config: type[_Config], values: Mapping[str, Any]) -> None:
+    """Raises ValueError if a field that is a number holds anything else."""
+    for item in fields(config):
+        value = values[item.name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if item.type == "int" and not (is_number and isinstance(value, int) and abs(value) <= _MOST):
+            raise ValueError(f"{item.name} is {str(value)[:40]}, expected a whole number")
+        if item.type == "float" and not (is_number and math.isfinite(value)):
+            raise ValueError(f"{item.name} is {str(value)[:40]}, expected a number")
 
 
 def _check_consistent(path: Path, checkpoint: Checkpoint) -> None:
@@ -296,6 +308,9 @@ def _check_consistent(path: Path, checkpoint: Checkpoint) -> None:
         )
 
 
+_FLOATS = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
+
+
 def _check_tensors(path: Path, checkpoint: Checkpoint) -> None:
     """Raises unless the tensors' names and shapes are exactly those of the generator they are for."""
     with torch.device("meta"):  # shapes only: no memory for whatever size a file claims
@@ -308,6 +323,11 @@ def _check_tensors(path: Path, checkpoint: Checkpoint) -> None:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise CheckpointError(f"{path} {problem} {min(names)}{more}; it does not fit its own config")
     for name, tensor in checkpoint.state.items():
+        if tensor.dtype not in (_FLOATS if wanted[name].is_floating_point() else {wanted[name].dtype}):
+            raise CheckpointError(
+                f"{path}: tensor {name} is {str(tensor.dtype).removeprefix('torch.')}, which its config does not "
+                "have; it is damaged, get it again"
+            )
         if tensor.shape != wanted[name].shape:
             raise CheckpointError(
                 f"{path}: tensor {name} is {tuple(tensor.shape)}, its config needs "

@@ -9,7 +9,6 @@ file.
 from __future__ import annotations
 
 import importlib.resources
-import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 from .errors import CheckpointError
 from .face_chip import CHIP_PX, DESCRIPTOR_SIZE, chip_matrix
 from .images import to_model
+from .plain_json import parse_json
 
 QUANTISATION_KEY = "quantisation"
 """In the file's metadata, as JSON: of a tensor of bytes [scale, minimum]; a value is scale * byte + minimum."""
@@ -108,7 +108,7 @@ def load_face_descriptor(path: Path | str | None = None) -> FaceDescriptor:
     file = Path(path) if path is not None else default_face_descriptor_path()
     try:
         with safe_open(file, "pt") as stored:
-            ranges = json.loads((stored.metadata() or {})[QUANTISATION_KEY])
+            ranges = parse_json((stored.metadata() or {})[QUANTISATION_KEY])
             tensors = {name: _value(stored.get_tensor(name), ranges.get(name)) for name in stored.keys()}  # noqa: SIM118
         network = FaceDescriptor()
         network.load_state_dict({"mean": network.mean, **_state(tensors)})

@@ -15,6 +15,9 @@ from . import action_units
 from .blocks import BlockStyle, ConvBlock, with_planes
 from .generator import Edit
 
+MOST = 4096
+"""Of channels, blocks, action units, pixels."""
+
 
 @dataclass(frozen=True)
 class GanimationConfig:
@@ -31,8 +34,8 @@ class GanimationConfig:
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("residual_blocks", 0), ("au_count", 1), ("crop_px", 16)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"GanimationConfig.{name} is {value!r}, expected a number from {least}")
+            if not isinstance(value, int) or not least <= value <= MOST:
+                raise ValueError(f"GanimationConfig.{name} is {value!r}, expected a number from {least} to {MOST}")
 
     def as_json(self) -> dict[str, Any]:
         """Plain types, ready for `json.dump`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retarget.model import action_units
+from retarget.model.plain_json import parse_json
 
 from .edit import MEANINGS, Fade
 from .errors import ReportError
@@ -74,14 +75,14 @@ class Report:
         return {"version": written.pop("version"), **written, "details": {**self.details, "faces": faces}}
 
 
-def write_report(report: Report, path: str | Path) -> None:
-    """The report as JSON, under its name when whole.
+def write_report(report: Report, path: str | Path, *, overwrite: bool = True) -> None:
+    """The report as JSON, under its name when whole. `overwrite`: whether it may be there by then.
 
     Raises:
         VideoWriteError: the file cannot be written.
     """
     data = (json.dumps(report.as_json(), indent=1) + "\n").encode()
-    write_whole(Path(path), data, failure="the report cannot be written")
+    write_whole(Path(path), data, failure="the report cannot be written", overwrite=overwrite)
 
 
 def read_report(path: Path) -> Report:
@@ -91,7 +92,7 @@ def read_report(path: Path) -> Report:
         ReportError: the file cannot be read, is no report, or is damaged.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ReportError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
     except ValueError as error:
@@ -123,7 +124,7 @@ def report_of(document: Any) -> Report:
             details=details,
             curves=tuple(_face_of(face) for face in faces),
         )
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise ReportError("the report's faces are damaged or of another version; run again") from error
 
 

@@ -120,7 +120,7 @@ def track_video(
         analysis = read_faces(reader, options.track_options(), clock=clock, progress=progress)
         if not analysis.tracks:
             raise no_face(clip, analysis.largest_rejected_px, is_trimmed=options.is_trimmed)
-        write_tracking_csv(output, rows_of(analysis))
+        write_tracking_csv(output, rows_of(analysis), overwrite=options.overwrite)
         return Report(
             frames=analysis.frame_count,
             frames_without_face=analysis.frames_without_face,

@@ -49,6 +49,7 @@ from .faces import (
     read_faces,
     settled,
 )
+from .files import SeenFiles
 from .media import VideoReader, open_video
 from .options import RetargetOptions, is_named
 from .records import Frame
@@ -263,7 +264,9 @@ def open_session(
             cache=resources.cache,
         )
         if reader.info.is_still and math.isfinite(loaded.duration_seconds):
-            reader = stack.enter_context(open_source(source, options, still_seconds=loaded.duration_seconds))
+            reader = stack.enter_context(
+                open_source(source, options, still_seconds=loaded.duration_seconds, seen=reader.seen)
+            )
         yield Session(
             options=options,
             source=source,
@@ -279,8 +282,14 @@ def open_session(
         )
 
 
-def open_source(path: Path, options: RetargetOptions, *, still_seconds: float | None = None) -> VideoReader:
-    """The part of a source that the options are about, opened; raises RetargetError."""
+def open_source(
+    path: Path,
+    options: RetargetOptions,
+    *,
+    still_seconds: float | None = None,
+    seen: SeenFiles | None = None,
+) -> VideoReader:
+    """The part of a source that the options are about, opened (see `open_video`); raises RetargetError."""
     return open_video(
         path,
         trim_start=options.trim_start,
@@ -288,6 +297,7 @@ def open_source(path: Path, options: RetargetOptions, *, still_seconds: float | 
         sequence_rate=options.sequence_rate,
         still_seconds=still_seconds,
         still_rate=options.sequence_rate,
+        seen=seen,
     )
 
 
@@ -295,7 +305,7 @@ def open_planned(plans: Plans, options: RetargetOptions) -> VideoReader:
     """The source of plans, opened as it was analysed; raises RetargetError."""
     info = plans.analysis.info
     shown_seconds = info.duration_seconds_from_header if info.is_still else None
-    return open_source(info.path, options, still_seconds=shown_seconds)
+    return open_source(info.path, options, still_seconds=shown_seconds, seen=plans.analysis.seen)
 
 
 def driver_paths(driver: str | Path | Sequence[str | Path], options: RetargetOptions) -> tuple[Path, ...]:
@@ -379,7 +389,9 @@ def edits(
     # Closed here, whatever happens downstream: no thread must outlive the reader it decodes.
     with contextlib.ExitStack() as stack:
         decoded = stack.enter_context(
-            contextlib.closing(prefetched(clock.stage("decode", _picked(reader, only)), DECODE_AHEAD_FRAMES))
+            contextlib.closing(
+                prefetched(clock.stage("decode", _picked(reader, only)), DECODE_AHEAD_FRAMES, watch=reader.watch)
+            )
         )
         for frame in itertools.islice(decoded, kept):
             yield EditedFrame(frame, frame, ())
@@ -400,8 +412,9 @@ def _references(
     references = References(reader.info, crop, [lender.analysis.info for lender in plans.lenders])
     for clip, wanted in (plans.loans.sightings if only is None else plans.sightings(only)).items():
         with contextlib.ExitStack() as stack:
-            path = plans.lenders[clip - 1].analysis.info.path if clip else reader.info.path
-            frames = stack.enter_context(open_video(path)) if clip else reader
+            lent = plans.lenders[clip - 1].analysis if clip else plans.analysis
+            path = lent.info.path
+            frames = stack.enter_context(open_video(path, seen=lent.seen)) if clip else reader
             read = sum(1 for _ in references.collect(_picked(frames, wanted.keys()), wanted, clip))
         if read < len(wanted):
             raise VideoReadError(f"{path}: changed while it was read; run again")

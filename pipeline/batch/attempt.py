@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -18,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RetargetError
-from ..files import Contents, content_of, is_there, parse_pattern, part_of, signature_of
+from ..files import Contents, content_of, is_there, parse_pattern, signature_of
 from ..media import Pieces, drop_pieces
 from .hashes import content_key, hash_of, request_hash
-from .leftovers import begin_work, clear_leftovers, end_work
+from .leftovers import begin_work, clear_leftovers, drop_part, end_work
 from .locks import job_lock
 from .paths import job_folder, pieces_folder, report_path
 from .records import Entry, JobState, Outcome, Setting, Task, Tell, now
@@ -89,7 +88,7 @@ class _Attempt:
 
     def run(self, tell: Tell) -> Outcome:
         with job_lock(self._folder):
-            unfinished = clear_leftovers(self._folder)
+            unfinished = clear_leftovers(self._folder, self._job.output.absolute().__eq__)
             self._key = content_key(self._job, self._contents)
             previous = self._task.previous
             if previous is not None and previous.key == self._key:
@@ -136,7 +135,7 @@ class _Attempt:
             if isinstance(error, Exception):  # an interrupted job is resumed, a failed one makes room
                 drop_pieces(pieces_folder(self._folder))
                 if self._keeps_pictures():
-                    shutil.rmtree(part_of(job.output), ignore_errors=True)
+                    drop_part(job.output)
             if was_there or not is_there(job.output):  # an output without an entry stays known as ours
                 end_work(self._folder)
             raise

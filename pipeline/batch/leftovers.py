@@ -1,13 +1,20 @@
-"""What a dead process leaves behind: a note of what it was making, by which the half-written files are found."""
+"""What a dead process leaves behind: a note of what it was making, by which the half-written files are found.
+
+A note is only text that lies in a folder: it never says what to remove, only which output was being made. What
+goes is what runs write for such an output, under their own hidden names.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import shutil
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ..files import is_there, part_of, write_whole
+from retarget.model.files import drop_stale
+from retarget.model.plain_json import parse_json
+
+from ..files import drop_folder, is_named_for, is_there, part_of, suffixes, write_whole
 from .locks import LockedError, job_lock
 from .paths import hidden_folder
 
@@ -23,11 +30,7 @@ def begin_work(folder: Path, output: Path, *, owns_output: bool, keeps_part: boo
     Raises:
         VideoWriteError: the note cannot be written.
     """
-    parts = [folder / ".report.part.json", *([] if keeps_part else [part_of(output)])]
-    note = {
-        "output": str(output.absolute()) if owns_output else None,
-        "parts": [str(part.absolute()) for part in parts],
-    }
+    note = {"output": str(output.absolute()), "owns_output": owns_output, "keeps_part": keeps_part}
     write_whole(folder / _NOTE, json.dumps(note).encode(), synced=True)
 
 
@@ -36,29 +39,46 @@ def end_work(folder: Path) -> None:
     (folder / _NOTE).unlink(missing_ok=True)
 
 
-def clear_leftovers(folder: Path) -> Path | None:
+def clear_leftovers(folder: Path, is_known: Callable[[Path], bool]) -> Path | None:
     """Removes what a dead process left half-written. The job's lock must be held.
+
+    `is_known`: whether an output (an absolute path) may have been made here; a note of another is none.
 
     Returns the output that it was making, which may be there, whole, but not noted: it is ours to replace.
     """
     try:
-        note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
-        output = None if note["output"] is None else Path(note["output"])
-        parts = [Path(part) for part in note["parts"]]
+        note = parse_json((folder / _NOTE).read_text(encoding="utf-8"))
+        output, owns_output, keeps_part = Path(note["output"]), note["owns_output"], note["keeps_part"]
+        if not is_known(output):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    for part in parts:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)
-    return output
+    drop_stale(folder / ".report.part.json")
+    if not keeps_part:
+        drop_part(output)
+    return output if owns_output is True else None
 
 
-def clear_all_leftovers(output_dir: Path) -> None:
-    """`clear_leftovers` of every job whose process is gone."""
+def drop_part(output: Path) -> None:
+    """Removes the hidden part of an output, unless a process writes it; never raises."""
+    if output.suffix.lower() in suffixes.FILM_OUTPUTS:
+        drop_stale(part_of(output))
+    else:
+        drop_folder(part_of(output), is_named_for(output))
+
+
+def clear_all_leftovers(output_dir: Path, outputs: Collection[Path]) -> None:
+    """`clear_leftovers` of every job whose process is gone.
+
+    `outputs`: those of the jobs at hand, absolute; others count only within the output folder.
+    """
+    inside = output_dir.resolve()
+
+    def is_known(output: Path) -> bool:
+        return output in outputs or (output.is_absolute() and output.parent.resolve().is_relative_to(inside))
+
     for note in sorted(hidden_folder(output_dir).glob(f"*/{_NOTE}")):
         with contextlib.suppress(LockedError, OSError), job_lock(note.parent, wait_seconds=0):
-            output = clear_leftovers(note.parent)
+            output = clear_leftovers(note.parent, is_known)
             if output is None or not is_there(output):
                 end_work(note.parent)

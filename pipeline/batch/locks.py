@@ -14,7 +14,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from retarget.model.plain_json import parse_json
+
 from ..errors import RetargetError
+from ..files import own_folder, write_whole
 from .paths import hidden_folder, manifest_path
 from .records import now
 
@@ -35,8 +38,7 @@ def batch_lock(output_dir: Path) -> Iterator[None]:
     Raises:
         LockedError: another batch has it.
     """
-    folder = hidden_folder(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = own_folder(hidden_folder(output_dir))
     note = folder / ".holder.json"
 
     def refusal() -> str:
@@ -47,13 +49,13 @@ def batch_lock(output_dir: Path) -> Iterator[None]:
 
     with _held(folder / "lock", wait_seconds=0, refusal=refusal):
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-        note.write_text(json.dumps(holder), encoding="utf-8")
+        write_whole(note, json.dumps(holder).encode())
         yield
 
 
 def _holder(note: Path) -> str:
     try:
-        holder = json.loads(note.read_text(encoding="utf-8"))
+        holder = parse_json(note.read_text(encoding="utf-8"))
         return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):  # it has the lock, but not yet written down who it is
         return "it has just started"
@@ -66,8 +68,8 @@ def job_lock(folder: Path, *, wait_seconds: float = JOB_LOCK_SECONDS) -> Iterato
     Raises:
         LockedError: another process has it for longer than `wait_seconds`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "lock"
+    own_folder(folder.parent)
+    path = own_folder(folder) / "lock"
     text = f"{path}: another process still works on this job; stop it and run again"
     with _held(path, wait_seconds=wait_seconds, refusal=lambda: text):
         yield
@@ -75,6 +77,8 @@ def job_lock(folder: Path, *, wait_seconds: float = JOB_LOCK_SECONDS) -> Iterato
 
 @contextlib.contextmanager
 def _held(path: Path, *, wait_seconds: float, refusal: Callable[[], str]) -> Iterator[None]:
+    if path.is_symlink():
+        raise LockedError(f"{path}: is a link, which no run has left there; remove it")
     # A soft lock, which is only a file, would outlast a killed process.
     lock = FileLock(path, timeout=wait_seconds, poll_interval=0.05, thread_local=False, fallback_to_soft=False)
     try:

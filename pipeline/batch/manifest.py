@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from retarget.model.plain_json import parse_json
+
 from ..errors import RetargetError
 from ..files import write_whole
 from .locks import batch_lock
@@ -23,6 +25,8 @@ from .paths import manifest_path
 from .records import Entry
 
 FORMAT_VERSION = 1
+
+_APPENDED = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class ManifestError(RetargetError, ValueError):
@@ -51,7 +55,7 @@ class Manifest:
             stack.enter_context(batch_lock(self._output_dir))
             self.entries = {entry.output: entry for entry in read_entries(self.path)}
             self._compact()
-            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+            self._file = os.open(self.path, _APPENDED)
             stack.callback(os.close, self._file)
             self._stack = stack.pop_all()
         return self
@@ -108,7 +112,7 @@ def read_entries(path: Path) -> list[Entry]:
     found: dict[str, Entry] = {}
     for line in lines[1:]:
         with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a crash or a full disk
-            entry = Entry.from_json(json.loads(line))
+            entry = Entry.from_json(parse_json(line))
             found[entry.output] = entry
     return list(found.values())
 
@@ -116,7 +120,7 @@ def read_entries(path: Path) -> list[Entry]:
 def _check_header(lines: Sequence[str], path: Path) -> None:
     version = None
     with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
-        version = json.loads(lines[0])["retarget_batch"]
+        version = parse_json(lines[0])["retarget_batch"]
     if lines and version is None:
         raise ManifestError(f"{path}: is not the manifest of a batch; move it away or use another --output-dir")
     if isinstance(version, int) and version > FORMAT_VERSION:

@@ -25,7 +25,7 @@ class BatchOptions:
     retry_failed: bool = False
     """Also run jobs again that failed before and of which nothing has changed."""
     cache_dir: Path | None = None
-    """Of tracking results; None: `default_cache_dir()`."""
+    """Of tracking results; None: `default_cache_dir()`, if there is one."""
     cache_limit_bytes: int = DEFAULT_LIMIT_BYTES
     use_cache: bool = True
     devices: tuple[str, ...] = ()

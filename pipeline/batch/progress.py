@@ -9,6 +9,7 @@ from typing import IO, Any, Self
 
 from tqdm import tqdm
 
+from ..stream import Unminded, is_terminal, printable, say_on
 from .records import JobState
 
 PLAIN_LINE_SECONDS = 15.0
@@ -44,7 +45,7 @@ class ProgressBar:
     """A Show for people: one bar on a terminal, a plain line now and then elsewhere. A context manager."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._stream: IO[str] | None = stream or sys.stderr
         self._bar: Any = None
         self._last = 0.0
 
@@ -58,7 +59,7 @@ class ProgressBar:
     def __call__(self, status: BatchStatus) -> None:
         if status.failure:
             self._say(f"failed: {status.failure}")
-        if self._stream.isatty():
+        if is_terminal(self._stream):
             self._draw(status)
         elif status.elapsed_seconds - self._last >= PLAIN_LINE_SECONDS:
             self._last = status.elapsed_seconds
@@ -67,16 +68,19 @@ class ProgressBar:
     def _say(self, line: str) -> None:
         if self._bar is not None:
             self._bar.clear()
-        print(line, file=self._stream, flush=True)
+        say_on(self._stream, line)
 
     def _draw(self, status: BatchStatus) -> None:
         if self._bar is None:
+            assert self._stream is not None
             form = "{desc} |{bar}| {n:.0f}/{total:.0f} frames {postfix}"
-            self._bar = tqdm(file=self._stream, leave=False, dynamic_ncols=True, total=1, bar_format=form)
+            self._bar = tqdm(
+                file=Unminded(self._stream), leave=False, dynamic_ncols=True, total=1, bar_format=form
+            )
         finished = sum(status.finished.values())
         self._bar.total, self._bar.n = max(status.total_frames, status.frames, 1), status.frames
         self._bar.set_description_str(f"{finished}/{status.jobs} jobs", refresh=False)
-        self._bar.set_postfix_str(f"{_left(status)} {', '.join(status.running)[:40]}", refresh=True)
+        self._bar.set_postfix_str(f"{_left(status)} {printable(', '.join(status.running))[:40]}", refresh=True)
 
 
 def status_line(status: BatchStatus) -> str:

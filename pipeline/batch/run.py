@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,7 @@ from ..errors import OptionError, RetargetError
 from ..files import Contents, part_of, signature_of
 from ..jobs import Job
 from ..media import drop_pieces
-from ..stream import Stage
+from ..stream import Stage, say
 from .attempt import run_job
 from .executor import TICK_SECONDS, Executor, TaskQueue
 from .frame_counts import FrameCounts
@@ -60,7 +61,7 @@ def run_with(
             f"{options.output_dir}: cannot be made ({error.strerror}); use another --output-dir"
         ) from error
     with Manifest(options.output_dir) as manifest, Stop() as stop:
-        clear_all_leftovers(options.output_dir)
+        clear_all_leftovers(options.output_dir, frozenset(job.output.absolute() for job in jobs))
         books = _Books(jobs, options, manifest, stop, progress)
         books.run(executor)
         manifest.flush()
@@ -80,7 +81,7 @@ def batch_main(
     with ProgressBar() as bar:
         result = run(jobs, options, progress=show_nothing if quiet else bar)
     if not quiet:
-        print("\n".join(summary(result)))
+        say("\n".join(summary(result)))
     return result
 
 
@@ -93,8 +94,7 @@ def _check_outputs(jobs: Sequence[Job]) -> None:
                 f"{job.where}: its output {job.output} meets that of {other.where} ({other.output}); name one "
                 "differently"
             )
-    names = [job.name for job in jobs]
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    twice = next((name for name, count in Counter(job.name for job in jobs).items() if count > 1), None)
     if twice is not None:
         raise OptionError(f"two jobs are called {twice}; name one differently")
 

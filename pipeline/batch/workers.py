@@ -122,8 +122,7 @@ class LocalWorkers:
         for worker in self._workers:
             worker.process.join(max(0.0, until - time.monotonic()))
             if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+                worker.kill()
         self._workers.clear()
 
 
@@ -172,16 +171,26 @@ class _Worker:
 
     def _buried(self, task: Task) -> Outcome:
         """The outcome of a job whose process died; what it left half-written is removed."""
+        self._clear(task)
+        return failure_of(task, f"{task.job.source}: {death(self.process.exitcode)}")
+
+    def _clear(self, task: Task) -> None:
         folder = self._folder_of(task.job.name)
         with contextlib.suppress(RetargetError, OSError), job_lock(folder, wait_seconds=STOP_SECONDS):
-            clear_leftovers(folder)
-        return failure_of(task, f"{task.job.source}: {death(self.process.exitcode)}")
+            clear_leftovers(folder, task.job.output.absolute().__eq__)
 
     def dismiss(self) -> None:
         if self.task is None:
             self.channel.close()
         else:
             self.process.terminate()
+
+    def kill(self) -> None:
+        """Ends it though it does not listen, and clears up in its place."""
+        self.process.kill()
+        self.process.join()
+        if self.task is not None:
+            self._clear(self.task)
 
 
 def death(exitcode: int | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ..errors import OptionError
 from ..faces import DEFAULT_LIMIT_BYTES, default_cache_dir
 from ..jobs import DEFAULT_NAME, JobSheet, JobSheetError, jobs_from_globs, load_sheet, value_of
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
+from ..stream import say, say_aside
 from .option_flags import add_options, options_said
 from .terminal import bars, parser
 
@@ -30,6 +30,7 @@ report.html and report.csv (worst first) and batch.otio (outputs with markers fo
 """
 
 GIBIBYTE = 2**30
+MOST_GIBIBYTES = 1e9
 
 
 def batch_command(argv: Sequence[str]) -> int:
@@ -39,10 +40,10 @@ def batch_command(argv: Sequence[str]) -> int:
         sheet = _sheet(arguments)
     except JobSheetError as error:
         for mistake in error.mistakes:
-            print(f"retarget: {mistake}", file=sys.stderr)
+            say_aside(f"retarget: {mistake}")
         return error.exit_code
     for note in sheet.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say_aside(f"note: {note}")
     options = BatchOptions(
         output_dir=sheet.output_dir,
         workers=arguments.jobs,
@@ -89,12 +90,11 @@ def _flags() -> argparse.ArgumentParser:
     how.add_argument("--retry-failed", action="store_true", help="also what failed before and has not changed")
     how.add_argument("--devices", metavar="D,D", help="handed out to the workers in turn: cuda:0,cuda:1")
     how.add_argument("--no-cache", action="store_true", help="track every clip anew")
-    how.add_argument(
-        "--cache-dir", type=Path, metavar="FOLDER", help=f"of tracking results (default {default_cache_dir()})"
-    )
+    cache_dir = default_cache_dir() or "none: there is no home folder"
+    how.add_argument("--cache-dir", type=Path, metavar="FOLDER", help=f"of tracking results (default {cache_dir})")
     limit = DEFAULT_LIMIT_BYTES / GIBIBYTE
     how.add_argument(
-        "--cache-limit", type=float, default=limit, metavar="GIB", help="its size (default %(default)g)"
+        "--cache-limit", type=_gibibytes, default=limit, metavar="GIB", help="its size (default %(default)g)"
     )
     how.add_argument(
         "--chunk-seconds", type=float, default=BatchOptions.chunk_seconds, metavar="S",
@@ -109,6 +109,13 @@ def _flags() -> argparse.ArgumentParser:
     flags.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
     add_options(flags, PERFORMANCE, ENCODING)
     return flags
+
+
+def _gibibytes(text: str) -> float:
+    size = float(text)
+    if not 0 <= size <= MOST_GIBIBYTES:
+        raise argparse.ArgumentTypeError(f"{text} GiB make no sense; use 0 to {MOST_GIBIBYTES:g}, or --no-cache")
+    return size
 
 
 def _sheet(arguments: argparse.Namespace) -> JobSheet:
@@ -163,6 +170,6 @@ def _report(sheet: JobSheet, result: BatchResult, arguments: argparse.Namespace)
     progress = bars(quiet=arguments.quiet, unit="clip")
     review = review_batch(sheet, result, title=title, workers=arguments.jobs, progress=progress)
     for note in review.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say_aside(f"note: {note}")
     if not arguments.quiet:
-        print(f"{review.page}: {review.flagged} of {review.clips} clips have something to look at")
+        say(f"{review.page}: {review.flagged} of {review.clips} clips have something to look at")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..files import check_output, check_readable, media_of, parse_pattern
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
+from ..stream import hand_over, printable, say, say_aside
 from ..usage import check_film, check_plot, check_preview, check_table
 from .loading import loading
 from .option_flags import add_options, names, options_said
@@ -90,7 +91,7 @@ def _retarget(argv: Sequence[str]) -> int:
 
     report = retarget_video(source, driver, output, options, progress=_progress(arguments))
     if arguments.report:
-        write_report(report, arguments.report)
+        write_report(report, arguments.report, overwrite=arguments.overwrite)
     _tell(report, f"{output}: {report.frames} frames, {report.frames_edited} edited", arguments)
     return 0
 
@@ -180,9 +181,9 @@ def _faces(argv: Sequence[str]) -> int:
 
 def _list(found: People | Library, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        print(json.dumps(dataclasses.asdict(found), indent=1))
-    else:
-        _say("\n".join([found.headline, *found.table()]), arguments)
+        hand_over(json.dumps(dataclasses.asdict(found), indent=1))
+    elif not arguments.quiet:
+        hand_over(printable("\n".join([found.headline, *found.table()])))
 
 
 def _curves(argv: Sequence[str]) -> int:
@@ -278,12 +279,12 @@ def _tell(report: Report, headline: str, arguments: argparse.Namespace) -> None:
     _say(", ".join([headline, *what, *([f"{elapsed:.1f} s"] if elapsed else [])]), arguments)
     if not arguments.quiet:
         for note in report.notes:
-            print(textwrap.fill(f"note: {note}", 110, subsequent_indent="      "), file=sys.stderr)
+            say_aside(textwrap.fill(f"note: {note}", 110, subsequent_indent="      "))
 
 
 def _say(text: str, arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
-        print(text)
+        say(text)
 
 
 if __name__ == "__main__":

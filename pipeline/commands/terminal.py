@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import faulthandler
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
@@ -14,7 +13,8 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from ..errors import RetargetError
-from ..stream import Progress, no_progress
+from ..stream import Progress, Unminded, is_terminal, no_progress, say_aside
+from .signals import ending_signals
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,14 +40,16 @@ def run_command(
 ) -> int:
     """The command's exit status, with every error in one line on stderr.
 
-    SIGTERM unwinds, so that half-written files go.
+    SIGTERM and its like unwind, so that half-written files go.
     """
-    signal.signal(signal.SIGTERM, _on_terminate)
-    with own_stderr():
+    whole_streams()
+    with own_stderr(), ending_signals():
         try:
             return _unwound(command)
         except RetargetError as error:
             return fail(prog, str(error), error.exit_code)
+        except BrokenPipeError:  # whoever read the listing has enough of it
+            return 1
         except OSError as error:
             return fail(prog, f"{error.filename or 'the system'}: {error.strerror or error}", 1)
         except MemoryError:
@@ -71,17 +73,19 @@ def _unwound(command: Callable[[], int]) -> int:
 
 def fail(prog: str, message: str, status: int) -> int:
     """Prints the message in one line and returns the status."""
-    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
+    say_aside(f"{prog}: {' '.join(message.split())}")
     return status
 
 
 def bars(*, quiet: bool, unit: str = "frame") -> Progress[Any]:
     """Progress bars on a terminal; nothing when quiet or elsewhere."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not is_terminal(sys.stderr):
         return no_progress
+    stream = Unminded(sys.stderr)
 
     def show(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:
-        return tqdm(items, desc=f"{label:>8}", total=total or None, unit=unit, leave=False, dynamic_ncols=True)
+        how = {"file": stream, "unit": unit, "leave": False, "dynamic_ncols": True}
+        return tqdm(items, desc=f"{label:>8}", total=total or None, **how)
 
     return show
 
@@ -100,7 +104,8 @@ def own_stderr() -> Iterator[None]:
         yield
         return
     original = sys.stderr
-    original.flush()
+    with contextlib.suppress(OSError):
+        original.flush()
     saved = os.dup(2)
     with open(saved, "w", buffering=1, errors="backslashreplace", encoding=original.encoding) as ours:
         with open(os.devnull, "w") as nowhere:
@@ -115,5 +120,12 @@ def own_stderr() -> Iterator[None]:
             os.dup2(saved, 2)
 
 
-def _on_terminate(signum: int, frame: object) -> NoReturn:  # noqa: ARG001 - the signal module's signature
-    raise SystemExit(128 + signum)
+def whole_streams() -> None:
+    """Opens what of stdin, stdout and stderr is closed, on nothing: the next file would be taken for it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free, which is this one
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -244,16 +245,14 @@ class _Compiler:
         return indices
 
     def _times(self, keys: Mapping[str, object], loc: Location) -> list[float]:
-        times: dict[float, str] = {}
-        for written in keys:
-            seconds = self._time(written, (*loc, written))
-            for other, other_written in times.items():
-                if abs(other - seconds) < SAME_TIME_SECONDS:
-                    raise _FaultError(
-                        (*loc, written), f"{written} and {other_written} are the same time; keep one of them"
-                    )
-            times[seconds] = written
-        return list(times)
+        names = list(keys)
+        times = [self._time(written, (*loc, written)) for written in names]
+        in_order = sorted(range(len(times)), key=times.__getitem__)
+        for i, j in pairwise(in_order):
+            if times[j] - times[i] < SAME_TIME_SECONDS:
+                first, second = (names[k] for k in sorted((i, j)))
+                raise _FaultError((*loc, second), f"{second} and {first} are the same time; keep one of them")
+        return times
 
     def _time(self, written: float | str, loc: Location, *, may_be_negative: bool = False) -> float:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from ..files import suffixes
+from ..files import UniqueNames, suffixes
 from .clips import clips_of, first_line, shot_of
 from .edl import Edl
 from .locate import MediaFinder
@@ -20,6 +20,13 @@ from .media_info import probe_media
 from .scenes import read_scenes
 from .shot import as_file_name
 from .timeline import Timeline, TimelineError
+from .untrusted import checked_otio
+
+_LIBRARY_ERRORS = (
+    otio.exceptions.OTIOError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError,
+    RuntimeError,
+)  # fmt: skip
+"""What the library, and plain arithmetic, say of values that do not go together."""
 
 
 def load_timeline(
@@ -53,7 +60,14 @@ def load_timeline(
         )
     text, finder = _read_text(path), MediaFinder(path.parent, media)
     if suffix == ".otio":
-        return _timeline(path, _read_otio(path, text), finder)
+        try:
+            return _timeline(path, _read_otio(path, text), finder)
+        except _LIBRARY_ERRORS as error:
+            if isinstance(error, TimelineError):
+                raise
+            raise TimelineError(
+                f"{path}: makes no sense as a timeline ({first_line(error)}); export it again"
+            ) from error
     edl = Edl(path, text)
     guessed = edl.guess_rate(finder, sequence_rate) if rate is None else None
     native = edl.read(rate or guessed or Fraction(24))
@@ -61,6 +75,8 @@ def load_timeline(
 
 
 def _read_text(path: Path) -> str:
+    if not path.is_file() and path.exists():
+        raise TimelineError(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -74,8 +90,8 @@ def _read_text(path: Path) -> str:
 
 def _read_otio(path: Path, text: str) -> otio.schema.Timeline:
     try:
-        found = otio.adapters.read_from_string(text, "otio_json")
-    except (otio.exceptions.OTIOError, ValueError) as error:
+        found = otio.adapters.read_from_string(checked_otio(text), "otio_json")
+    except _LIBRARY_ERRORS as error:
         raise TimelineError(f"{path}: is no OpenTimelineIO file ({first_line(error)}); export it again") from error
     if isinstance(found, otio.schema.SerializableCollection):
         timelines = [item for item in found if isinstance(item, otio.schema.Timeline)]
@@ -119,9 +135,11 @@ def _timeline(
     is_rate_guessed: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Timeline:
-    names = _UniqueNames()
+    names = UniqueNames("_")
     shots = [
-        shot_of(native, track, clip, finder, number=number, name=names.of(clip.name or f"shot{number}"))
+        shot_of(
+            native, track, clip, finder, number=number, name=names.of(as_file_name(clip.name or f"shot{number}"))
+        )
         for number, (track, clip) in enumerate(clips_of(native), 1)
     ]
     if not shots:
@@ -133,19 +151,3 @@ def _timeline(
         notes=notes,
         native=native,
     )
-
-
-class _UniqueNames:
-    """Names for files, unique without regard to case."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def of(self, name: str) -> str:
-        stem = as_file_name(name)
-        wanted, count = stem, 1
-        while wanted.casefold() in self._taken:
-            count += 1
-            wanted = f"{stem}_{count}"
-        self._taken.add(wanted.casefold())
-        return wanted

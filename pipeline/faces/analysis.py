@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.face_chip import DESCRIPTOR_SIZE
 
+from ..files import SeenFiles
 from ..records import ExpressionSeries, VideoInfo
 from .landmark_store import LandmarkStore
 from .selection import FaceOrder, FaceSelection
@@ -123,6 +124,8 @@ class ClipAnalysis:
     largest_rejected_px: float
     """Size of the largest face left out for being too small, in display pixels; 0 if none."""
     landmark_store: LandmarkStore
+    seen: SeenFiles | None = field(default=None, repr=False, compare=False)
+    """The clip's files as they were then: a further reading must find them so."""
 
     @property
     def frame_count(self) -> int:

@@ -23,6 +23,7 @@ import numpy as np
 
 from retarget.model.face_chip import DESCRIPTOR
 from retarget.model.files import whole_file
+from retarget.model.plain_json import parse_json
 
 from ..errors import OptionError
 from ..files import Contents
@@ -151,7 +152,7 @@ def _write(entry: zipfile.ZipFile, analysis: ClipAnalysis) -> None:
 
 
 def _read(entry: zipfile.ZipFile, info: VideoInfo) -> ClipAnalysis:
-    about = _About(**json.loads(entry.read("about.json")))
+    about = _About(**parse_json(entry.read("about.json")))
     if about.landmarks != LANDMARKS:
         raise ValueError("another face mesh")
     with np.load(io.BytesIO(entry.read("series.npz")), allow_pickle=False) as series:

@@ -8,8 +8,10 @@ DEFAULT_LIMIT_BYTES = 4 * 2**30
 """About eight hours of one tracked face at 25 frames a second (half a GB an hour)."""
 
 
-def default_cache_dir() -> Path:
-    """The system's folder for caches: `$XDG_CACHE_HOME/retarget` or `~/.cache/retarget` on Linux."""
+def default_cache_dir() -> Path | None:
+    """The system's folder for caches: `$XDG_CACHE_HOME/retarget` or `~/.cache/retarget` on Linux; None, no cache,
+    for a user without a home."""
     import platformdirs
 
-    return platformdirs.user_cache_path("retarget", appauthor=False)
+    folder = platformdirs.user_cache_path("retarget", appauthor=False)
+    return folder if folder.is_absolute() else None

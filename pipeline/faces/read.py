@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,19 @@ def read_faces(
         RetargetError: the clip cannot be read.
     """
     options, clock = options or TrackOptions(), clock or Clock()
+    found = _read(reader, options, stage=stage, clock=clock, progress=progress, cache=cache)
+    return replace(found, seen=reader.seen)
+
+
+def _read(
+    reader: VideoReader,
+    options: TrackOptions,
+    *,
+    stage: Stage,
+    clock: Clock,
+    progress: Progress[Any],
+    cache: TrackingCache | None,
+) -> ClipAnalysis:
     if cache is None:
         return _track(reader, options, stage=stage, clock=clock, progress=progress)
     with clock.running("cache"):
@@ -90,7 +104,8 @@ def tracked_frames(
     """
     info = reader.info
     shots = detect_shots(clock.stage("decode", reader), lambda frame: proxy(frame, info, PROXY_PX))
-    with contextlib.closing(prefetched(clock.stage("shots", shots), DECODE_AHEAD_FRAMES)) as ahead:
+    found = clock.stage("shots", shots)
+    with contextlib.closing(prefetched(found, DECODE_AHEAD_FRAMES, watch=reader.watch)) as ahead:
         yield from clock.stage("track", tracker.track(watch(ahead)))
 
 

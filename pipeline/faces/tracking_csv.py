@@ -41,10 +41,13 @@ TRACKING_COLUMNS: tuple[str, ...] = (
 """Header of the tracking CSV: what OpenFace readers expect (0..5), then the full schema (0..1)."""
 
 
-def write_tracking_csv(destination: str | Path | TextIO, rows: Iterable[TrackingRow]) -> int:
+def write_tracking_csv(
+    destination: str | Path | TextIO, rows: Iterable[TrackingRow], *, overwrite: bool = True
+) -> int:
     """Writes rows as they come (none is held) and returns how many; `drivers.read_series` reads them back.
 
-    A path is written under a hidden name beside it and renamed when complete. Full-schema values have 4
+    A path is written under a hidden name beside it and renamed when complete; `overwrite`: whether it may be there
+    by then. Full-schema values have 4
     decimals, `_r` intensities (5 times the mean of both sides) 3.
 
     Raises:
@@ -53,7 +56,7 @@ def write_tracking_csv(destination: str | Path | TextIO, rows: Iterable[Tracking
     if not isinstance(destination, str | Path):
         return _write_rows(destination, rows)
     with (
-        whole_file(Path(destination), failure="cannot be written") as part,
+        whole_file(Path(destination), failure="cannot be written", overwrite=overwrite) as part,
         part.open("w", encoding="utf-8", newline="") as file,
     ):
         return _write_rows(file, rows)

@@ -4,6 +4,14 @@ from .contents import Contents as Contents
 from .contents import content_of as content_of
 from .contents import signature_of as signature_of
 from .folder import media_of as media_of
+from .hidden import HeldFolder as HeldFolder
+from .hidden import drop_folder as drop_folder
+from .hidden import is_own_folder as is_own_folder
+from .hidden import own_folder as own_folder
+from .names import UniqueNames as UniqueNames
+from .names import check_name as check_name
+from .names import home_expanded as home_expanded
+from .names import is_named_for as is_named_for
 from .names import is_there as is_there
 from .names import part_of as part_of
 from .output import MADE_FROM as MADE_FROM
@@ -11,8 +19,10 @@ from .output import check_not_input as check_not_input
 from .output import check_output as check_output
 from .output import check_suffix as check_suffix
 from .output import whole_file as whole_file
+from .output import write_failure as write_failure
 from .output import write_whole as write_whole
 from .readable import check_readable as check_readable
+from .seen import SeenFiles as SeenFiles
 from .sequence import SequencePattern as SequencePattern
 from .sequence import find_sequence as find_sequence
 from .sequence import parse_pattern as parse_pattern

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import OptionError
 from .sequence import parse_pattern
 from .suffixes import FILM_OUTPUTS
+
+
+def home_expanded(text: str, folder: Path) -> Path:
+    """A path as people write it: `~` and `~name` are home folders, and what is relative counts from the folder.
+
+    Raises:
+        OptionError: no name can be like that, or there is no such user.
+    """
+    check_name(text)
+    expanded = os.path.expanduser(text)
+    user, slash, _ = expanded.partition(os.sep)
+    if slash and user.startswith("~") and not (folder / user).exists():
+        raise OptionError(f"{text}: there is no home folder {user}; write the path out")
+    return folder / expanded
+
+
+def check_name(path: Path | str) -> None:
+    """Raises OptionError if a file system could not take the name at all."""
+    try:
+        is_name = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise OptionError(f"{str(path)!a}: has a character that no file name has; correct it")
+
+
+class UniqueNames:
+    """Names, unique without regard to case: the second "a" is "a-2"."""
+
+    def __init__(self, joint: str) -> None:
+        self._joint = joint
+        self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def of(self, name: str) -> str:
+        """The name, or with the lowest number that makes it another than all before."""
+        key = name.casefold()
+        wanted, count = name, self._counts.get(key, 1)
+        while wanted.casefold() in self._taken:
+            count += 1
+            wanted = f"{name}{self._joint}{count}"
+        self._counts[key] = count
+        self._taken.add(wanted.casefold())
+        return wanted
 
 
 def part_of(output: Path) -> Path:
@@ -14,6 +61,12 @@ def part_of(output: Path) -> Path:
         return output.with_name(f".{output.stem}.part{output.suffix}")
     pattern = parse_pattern(output)
     return output.with_name(f".{pattern.stem if pattern else output.stem}.part")
+
+
+def is_named_for(output: Path) -> Callable[[str], bool]:
+    """Whether a picture of that name is one of the output's, as its hidden folder has them."""
+    pattern = parse_pattern(output)
+    return (lambda name: name == output.name) if pattern is None else pattern.has
 
 
 def is_there(output: Path) -> bool:

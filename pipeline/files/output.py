@@ -10,6 +10,7 @@ from pathlib import Path
 from retarget.model import files
 
 from ..errors import OptionError, VideoWriteError
+from .names import check_name
 from .sequence import parse_pattern
 
 MADE_FROM = "one of the files it is made from"
@@ -28,6 +29,7 @@ def check_output(
     Raises:
         VideoWriteError: one of the files exists (without `overwrite`) or is an input, or none can be made there.
     """
+    check_name(path)
     files = [path] if files is None else files
     if path.is_dir():
         raise VideoWriteError(f"{path}: is a folder; give a file name in it")
@@ -70,32 +72,52 @@ def is_same_file(one: Path, other: Path) -> bool:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, failure: str = "writing failed", synced: bool = False) -> Iterator[Path]:
+def whole_file(
+    path: Path, *, failure: str = "writing failed", synced: bool = False, overwrite: bool = True
+) -> Iterator[Path]:
     """A hidden name beside `path` to write to; it becomes `path` if the block succeeds and vanishes if not.
 
-    `synced`: file and name are on the disk when the block has ended, and outlast a loss of power.
+    `synced`: file and name are on the disk when the block has ended, and outlast a loss of power. `overwrite`:
+    whether the file may be there when the block ends.
 
     Raises:
-        VideoWriteError: an OSError in the block, in the words of `failure`; exit status 1.
+        VideoWriteError: an OSError in the block, in the words of `failure`; or the file is there and may not be,
+            or another run writes it; exit status 1.
     """
     try:
-        with files.whole_file(path) as part:
+        with files.whole_file(path, replace=overwrite) as part:
             yield part
             if synced:
                 _sync(part, os.O_RDWR)
         if synced and os.name != "nt":  # which opens no folders, and keeps names by itself
             _sync(path.parent, os.O_RDONLY)
     except OSError as error:
-        broken = VideoWriteError(
-            f"{path}: {failure} ({error.strerror or error}); check the folder and the disk's free space"
-        )
-        broken.exit_code = 1
-        raise broken from error
+        raise write_failure(
+            path, error, f"{failure} ({error.strerror or error}); check the folder and the disk's free space"
+        ) from error
 
 
-def write_whole(path: Path, data: bytes, *, failure: str = "writing failed", synced: bool = False) -> None:
-    """Writes a file that appears under its name when it is whole; `synced` and errors as in `whole_file`."""
-    with whole_file(path, failure=failure, synced=synced) as part:
+def write_failure(path: Path, error: BaseException, words: str) -> VideoWriteError:
+    """The error for an output that broke off midway: in those words, where it has none of its own."""
+    if isinstance(error, files.InTheWayError):
+        words = str(error)
+    elif isinstance(error, FileExistsError):
+        words = "appeared while it was being made, and stays as it is; name another file or use --overwrite"
+    failure = VideoWriteError(f"{path}: {words}")
+    failure.exit_code = 1
+    return failure
+
+
+def write_whole(
+    path: Path,
+    data: bytes,
+    *,
+    failure: str = "writing failed",
+    synced: bool = False,
+    overwrite: bool = True,
+) -> None:
+    """Writes a file that appears under its name when it is whole; the rest as in `whole_file`."""
+    with whole_file(path, failure=failure, synced=synced, overwrite=overwrite) as part:
         part.write_bytes(data)
 
 

@@ -13,8 +13,11 @@ from pathlib import Path
 
 from ..errors import VideoOpenError
 
-_PLACEHOLDER = re.compile(r"%(?:0?(?P<digits>\d*))d|(?P<signs>#+|@@+)")
+_PLACEHOLDER = re.compile(r"%(?:0?(?P<digits>[0-9]{0,2}))d|(?P<signs>#+|@@+)")
 _RANGE = re.compile(r"(?:^|(?<=[._ ]))(?P<first>\d+)-\d+([x:]\d+)?(,\d+(-\d+([x:]\d+)?)?)*$")
+
+_MOST_DIGITS = 32
+"""Of a frame number: a name that asks for more is no pattern."""
 
 _MOST_GAPS_TOLD = 12
 
@@ -60,6 +63,10 @@ class SequencePattern:
                 found[number] = file
         return dict(sorted(found.items()))
 
+    def has(self, name: str) -> bool:
+        """Whether a file of that name is one of its pictures."""
+        return self._number(name) is not None
+
     def _number(self, name: str) -> int | None:
         middle = name[len(self.prefix) : len(name) - len(self.suffix)]
         fits = name == f"{self.prefix}{middle}{self.suffix}" and middle.isascii() and middle.isdigit()
@@ -78,6 +85,8 @@ def parse_pattern(path: Path) -> SequencePattern | None:
     if len(places) != 1 or path.is_file():
         return None
     place = places[0]
+    if len(place[0]) > _MOST_DIGITS:
+        return None
     digits = len(place["signs"]) if place["signs"] else int(place["digits"] or 0)
     pattern = SequencePattern(path.parent, path.name[: place.start()], path.name[place.end() :], digits)
     return _with_range(pattern) or pattern

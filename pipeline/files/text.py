@@ -27,10 +27,14 @@ def read_text(path: Path, error: type[RetargetError], *, advice: str = "save it 
     Raises:
         RetargetError: of the class `error`: the file cannot be read, or is no text (then with the advice).
     """
+    if not path.is_file() and path.exists():
+        raise error(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as broken:
         raise error(f"{path}: not a text file ({broken.reason}); {advice}") from broken
+    except ValueError as broken:  # of a name with a NUL in it
+        raise error(f"{str(path)!a}: no file is called that; correct the name") from broken
     except OSError as broken:
         reason = broken.strerror or str(broken)
         raise error(f"{path}: cannot be read ({reason}); check the name and the permissions") from broken

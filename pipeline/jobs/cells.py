@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import OptionError, RetargetError
+from ..files import home_expanded
 
 T = TypeVar("T")
 
@@ -73,8 +74,11 @@ class Cell:
     """The key as written."""
 
     def path(self, text: str) -> Path:
-        """A path that stands in the cell."""
-        return self.folder / Path(text).expanduser()
+        """A path that stands in the cell. Raises JobSheetError if it cannot be one."""
+        try:
+            return home_expanded(text, self.folder)
+        except OptionError as error:
+            raise JobSheetError(f"{self.place}: {self.key}: {error}") from error
 
 
 Row = dict[str, Cell]

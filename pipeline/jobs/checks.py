@@ -96,7 +96,7 @@ def error_of(do: Callable[[], object]) -> RetargetError | None:
 def _counts_frames(curves: Path) -> bool:
     """Whether the text has frame numbers or timecode in it, right at one rate and perhaps wrong at another."""
     try:
-        text = curves.read_text(encoding="utf-8", errors="replace")
+        text = curves.read_text(encoding="utf-8", errors="replace") if curves.is_file() else ""
     except OSError:
         return False  # the reader of curves says it better
     return re.search(r"\d\s*f\b|\d:\d\d:\d\d[:;]\d\d", text) is not None

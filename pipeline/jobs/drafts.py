@@ -104,7 +104,8 @@ class Drafter:
                 cell.place, f"{cell.key}: {cell.value} is one face for several drivers; use ORDER:all"
             )
         encode = {option.field: settings.said(option.key) for option in options_of(EncodeOptions)}
-        values["encode"] = EncodeOptions(**encode)
+        where = next((row[key].place for key in ("crf",) if key in row), Place("encoding"))
+        values["encode"] = self.mistakes.of(where, lambda: EncodeOptions(**encode)) or EncodeOptions()
         return RetargetOptions(**values)
 
     def _value(self, option: Option, row: Row, settings: JobSettings, times: RowTimes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from .. import media
 from ..editorial import as_file_name
 from ..errors import OptionError
-from ..files import parse_pattern, suffixes
+from ..files import UniqueNames, check_name, home_expanded, parse_pattern, suffixes
 from ..media import EncodeOptions
 from .checks import error_of
 
@@ -34,17 +35,11 @@ class JobNames:
     def __init__(self, folder: Path) -> None:
         """`folder` is that of the outputs; folders within it are part of a name."""
         self._folder = folder
-        self._taken: set[str] = set()
+        self._names = UniqueNames("-")
 
     def of(self, output: Path) -> str:
         """A name that no other job has been given."""
-        stem, count = self._stem(output), 1
-        name = stem
-        while name.casefold() in self._taken:
-            count += 1
-            name = f"{stem}-{count}"
-        self._taken.add(name.casefold())
-        return name
+        return self._names.of(self._stem(output))
 
     def _stem(self, output: Path) -> str:
         """The output's name without suffix, with its folders within the output folder."""
@@ -69,12 +64,13 @@ def output_path(draft: Draft, index: int, folder: Path) -> Path:
     if draft.shot is not None:
         values["shot_name"] = draft.shot.name
     name = fill_name(draft.name, values)
+    check_name(name)
     if Path(name).suffix.lower() not in _OUTPUT_SUFFIXES:
         name = f"{name}.{values['ext']}"
     if draft.output is None:
         return folder / name
     written = fill_name(draft.output, values)
-    path = folder / Path(written).expanduser()
+    path = home_expanded(written, folder)
     return path / name if written.endswith(("/", os.sep)) or path.is_dir() else path
 
 
@@ -96,6 +92,8 @@ def fill_name(pattern: str, values: Mapping[str, str | int]) -> str:
                 raise OptionError(f"name {pattern!r}: there is no {{{name}}}; {hint}")
             if name not in values:
                 raise OptionError(f"name {pattern!r}: {{{name}}} is only for jobs of a timeline; leave it out")
+            if any(int(number) > _MAX_NAME_BYTES for number in re.findall(r"\d{1,9}", form or "")):
+                raise OptionError(f"name {pattern!r}: {{{name}:{form}}} is longer than any file name")
             out.append(format(values[name], form or ""))
     except OptionError:
         raise

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import av.logging
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -16,6 +16,23 @@ from ..files import suffixes
 
 # FFmpeg's chatter goes nowhere: what matters of it reaches the user as one of our errors or notes.
 av.logging.set_level(None)
+
+_FILMS = (
+    "mov", "matroska", "mxf", "mpegts", "mpeg", "avi", "asf", "flv", "ogg", "dv", "gxf", "nut", "ivf", "obu", "rm",
+    "yuv4mpegpipe", "mjpeg", "mjpeg_2000", "h264", "hevc", "vvc", "av1", "m4v", "mpegvideo", "vc1", "dnxhd",
+    "dirac", "gif", "apng",
+)  # fmt: skip
+_PICTURES = (
+    "image2", "bmp_pipe", "dpx_pipe", "exr_pipe", "gif_pipe", "hdr_pipe", "j2k_pipe", "jpeg_pipe", "jpegls_pipe",
+    "jpegxl_pipe", "pam_pipe", "pbm_pipe", "pcx_pipe", "pfm_pipe", "pgm_pipe", "png_pipe", "ppm_pipe", "psd_pipe",
+    "qoi_pipe", "sgi_pipe", "sunrast_pipe", "tiff_pipe", "webp_pipe",
+)  # fmt: skip
+"""FFmpeg's names of what is read: kinds that hold their pictures themselves. Not those that name other files or
+addresses (playlists such as HLS, DASH and concat, scripts, devices), for what is handed over as a film could then
+open anything."""
+
+_OPEN_SECONDS, _READ_SECONDS = 600.0, 600.0
+"""Without an end, after which reading is given up: longer than a slow disk needs for a picture."""
 
 MUXER_BY_SUFFIX = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """FFmpeg's name for each kind of film that is written."""
@@ -27,10 +44,26 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         VideoOpenError: with the reason FFmpeg gives.
     """
+    if not path.is_file() and path.exists():
+        raise VideoOpenError(f"{path}: is a pipe or a device, which is not read; copy it to a file first")
+    is_picture = path.suffix.lower() in suffixes.PICTURES
     # A picture called `100%d.png` is one picture, not FFmpeg's idea of a sequence.
-    options = {"pattern_type": "none"} if path.suffix.lower() in suffixes.PICTURES else {}
+    options = {"pattern_type": "none"} if is_picture else {}
+    kinds = [*_FILMS, *(name for name in _PICTURES if is_picture or name != "image2")]
+    options |= {"format_whitelist": ",".join(kinds), "protocol_whitelist": "file"}
     try:
-        return av.open(str(path.absolute()), "r", container_options=options, metadata_errors="replace")
+        return av.open(
+            str(path.absolute()),
+            "r",
+            container_options=options,
+            metadata_errors="replace",
+            timeout=(_OPEN_SECONDS, _READ_SECONDS),
+        )
+    except ArgumentError as error:
+        raise VideoOpenError(
+            f"{path}: is no film or picture of a kind that is read (a playlist or another list of files is not); "
+            "name a file that holds its pictures itself"
+        ) from error
     except PermissionError as error:
         raise VideoOpenError(f"{path}: may not be read; check its permissions") from error
     except (FFmpegError, ValueError, UnicodeError) as error:
@@ -42,7 +75,7 @@ def open_container(path: Path) -> InputContainer:
 def main_video(container: InputContainer, path: Path) -> VideoStream:
     """The video stream that is edited. Raises VideoOpenError if there is none that can be decoded."""
     stream = container.streams.best("video")
-    if stream is None or stream.disposition & Disposition.attached_pic or container.format.name == "tty":
+    if stream is None or stream.disposition & Disposition.attached_pic:
         raise VideoOpenError(f"{path}: has no video stream; give a video, a picture or an image sequence")
     assert isinstance(stream, VideoStream)
     if stream.codec_context is None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
+
+from retarget.model.files import Part
 
 from ..errors import VideoWriteError
 from ..files import parse_pattern, part_of
@@ -46,6 +47,9 @@ class PlannedFilm:
     span: Span | None
     """What of the source's other streams goes with it; None: all."""
     encoding: Encoding
+    overwrite: bool = False
+    check: Callable[[], None] = lambda: None
+    """Called when all is written, before the film appears; if it raises, nothing is left."""
     pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
@@ -76,7 +80,8 @@ class OpenFilm:
         self._preparation = Preparation(plan.info, plan.encoding.pixel_format, plan.encoding.color)
         self._shift_pts = round(self._span.shift_seconds / plan.info.time_base)
         self._frames = self._packets = 0
-        self._part = part_of(plan.path)
+        self._part, self._overwrite = Part(part_of(plan.path)), plan.overwrite
+        self._check = plan.check
         self._pieces: PieceEncoder | None = None
         self._source: InputContainer | None = None
         self._copies: StreamCopies | None = None
@@ -114,7 +119,7 @@ class OpenFilm:
             self._source = open_container(self._info.path)
         muxer = MUXER_BY_SUFFIX[self._path.suffix.lower()]
         self._container = av.open(
-            str(self._part.absolute()), "w", format=muxer, container_options=self._muxer_options(muxer)
+            str(self._part.path.absolute()), "w", format=muxer, container_options=self._muxer_options(muxer)
         )
         self._stream = self._add_video(self._container, muxer)
         if self._source is not None:
@@ -208,7 +213,8 @@ class OpenFilm:
             )
             failure.exit_code = 1
             raise failure
-        os.replace(self._part, self._path)
+        self._check()
+        self._part.put(self._path, replace=self._overwrite)
 
     def _last_packets(self) -> list[Packet[Any]]:
         if self._pieces is not None:
@@ -223,8 +229,7 @@ class OpenFilm:
             if container is not None:
                 with contextlib.suppress(FFmpegError, OSError, ValueError):
                     container.close()
-        with contextlib.suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        self._part.drop()
 
 
 def _without_negative_start(span: Span, info: VideoInfo, notes: list[str]) -> Span:

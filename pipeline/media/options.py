@@ -9,6 +9,9 @@ from ..errors import OptionError
 from ..files import parse_pattern, suffixes
 from ..option_table import ENCODING, Kind, option
 
+_LEAST_CRF, _MOST_CRF = -12, 63
+"""Of any encoder: x264's 10 bits begin below 0, VP9 and AV1 go to 63."""
+
 
 @dataclass(frozen=True)
 class EncodeOptions:
@@ -43,6 +46,10 @@ class EncodeOptions:
     threads: int = 0
     """Of a film's encoder; 0: by the machine's cores. With frame threads (x264, x265) the bytes of the output
     depend on it, the quality hardly."""
+
+    def __post_init__(self) -> None:
+        if self.crf is not None and not _LEAST_CRF <= self.crf <= _MOST_CRF:
+            raise OptionError(f"crf {self.crf} makes no sense; use 0 (best) to {_MOST_CRF}")
 
 
 def is_picture(path: Path) -> bool:

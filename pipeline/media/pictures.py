@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +11,10 @@ from pathlib import Path
 import av
 from av.video.codeccontext import VideoCodecContext
 
+from retarget.model.files import put_in_place
+
 from ..errors import VideoWriteError
-from ..files import SequencePattern, part_of
+from ..files import HeldFolder, SequencePattern, is_named_for, part_of
 from ..records import Frame, VideoInfo
 from .convert import Preparation
 from .encode import Encoding
@@ -32,6 +33,9 @@ class PlannedPictures:
     """In the name of the first picture of a sequence."""
     info: VideoInfo
     encoding: Encoding
+    overwrite: bool = False
+    check: Callable[[], None] = lambda: None
+    """Called when all is written, before the pictures appear; if it raises, nothing is left."""
     pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
@@ -58,16 +62,19 @@ class OpenPictures:
     def __init__(self, plan: PlannedPictures) -> None:
         self._plan = plan
         self._preparation = Preparation(plan.info, plan.encoding.pixel_format, plan.encoding.color)
-        self._folder = part_of(plan.path)
+        self._folder = HeldFolder(part_of(plan.path), is_named_for(plan.path))
         self._files: list[Path] = []
         self.piece_frames: int | None = None
         self.kept_frames = self.kept_changes = self._changed = 0
-        if plan.pieces is not None:
-            self._find_kept(plan.pieces)
-        if not self.kept_frames:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(exist_ok=True)
-        self._context = self._encoder()
+        try:
+            if plan.pieces is not None:
+                self._find_kept(plan.pieces)
+            if not self.kept_frames:
+                self._folder.empty()
+            self._context = self._encoder()
+        except BaseException:
+            self.abandon()
+            raise
 
     def _find_kept(self, pieces: Pieces) -> None:
         """How many pictures are there, from the first on, of those that an earlier run has noted."""
@@ -75,9 +82,13 @@ class OpenPictures:
         made_with = repr((self._plan.encoding, self._plan.first_number, self.piece_frames, av.__version__))
         self._belongs_to = hashlib.sha256(f"{pieces.belongs_to} {made_with}".encode()).hexdigest()
         noted = noted_pictures(pieces.folder, self._belongs_to)
-        if noted is not None and all((self._folder / self._target(i).name).is_file() for i in range(noted.frames)):
+        if noted is not None and all(self._is_kept(i) for i in range(noted.frames)):
             self.kept_frames, self.kept_changes = noted.frames, noted.changed_frames
             self._changed = noted.changed_frames
+
+    def _is_kept(self, index: int) -> bool:
+        picture = self._folder.path / self._target(index).name
+        return picture.is_file() and not picture.is_symlink()
 
     def _target(self, index: int) -> Path:
         pattern = self._plan.pattern
@@ -112,7 +123,7 @@ class OpenPictures:
         native = self._preparation.prepare(frame)
         self._changed += not is_untouched(frame)
         data = b"".join(bytes(packet) for packet in self._context.encode(native))
-        (self._folder / target.name).write_bytes(data)
+        self._folder.write(target.name, data)
 
     def _note(self, pieces: Pieces) -> None:
         count = len(self._files)
@@ -122,15 +133,23 @@ class OpenPictures:
             note_pictures(pieces.folder, about)
 
     def finish(self) -> None:
-        """Puts the pictures in their place."""
-        if self._plan.pattern is not None:
-            for stale in self._plan.pattern.files().values():
-                stale.unlink()  # overwriting a longer sequence leaves no old pictures behind its end
+        """Puts the pictures in their place; those of a longer sequence that was there go last."""
+        plan = self._plan
+        plan.check()
+        there = [] if plan.pattern is None else list(plan.pattern.files().values())
+        if there and not plan.overwrite:
+            raise FileExistsError(plan.path)
         for file in self._files:
-            os.replace(self._folder / file.name, file)
-        self._folder.rmdir()
+            put_in_place(self._folder.path / file.name, file, replace=plan.overwrite)
+        new = frozenset(self._files)
+        for stale in there:
+            if stale not in new:
+                stale.unlink()
+        self._folder.drop()
 
     def abandon(self) -> None:
         """Deletes the hidden folder, unless pictures in it are noted as kept."""
         if self._plan.pieces is None or not self.kept_frames:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.drop()
+        else:
+            self._folder.release()

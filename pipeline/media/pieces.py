@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -23,11 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import files
+from retarget.model.plain_json import parse_json
+
+from ..files import HeldFolder, drop_folder, is_own_folder, own_folder
 
 LEAST_FRAMES = 16
 """In a piece: more than any encoder here reorders by, so that decode times meet where two pieces do."""
 
 _PICTURES = "pictures.json"
+_NAME = re.compile(r"\d{5,}\.piece|\.\d{5,}\.piece\.part|pictures\.json|\.pictures\.part\.json", re.ASCII)
 
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
@@ -95,11 +99,10 @@ class PieceWriter:
 
     def __init__(self, folder: Path, number: int) -> None:
         """Raises OSError, as the other methods do."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = _path(folder, number)
-        self._part = self._path.with_name(f".{self._path.name}.part")
+        self._path = _path(own_folder(folder), number)
+        self._part = files.Part(self._path.with_name(f".{self._path.name}.part"))
         self._rows: list[tuple[int, int, int, int, int]] = []
-        self._stream = self._part.open("wb")
+        self._stream = self._part.path.open("wb")
         self._file = zipfile.ZipFile(self._stream, "w")
         self._packets = self._file.open("packets", "w", force_zip64=True)
 
@@ -119,7 +122,7 @@ class PieceWriter:
         self._stream.flush()
         os.fsync(self._stream.fileno())
         self._stream.close()
-        self._part.replace(self._path)
+        self._part.put(self._path)
 
     def abandon(self) -> None:
         """Deletes the partial piece; never raises."""
@@ -129,8 +132,7 @@ class PieceWriter:
             self._file.close()
         with contextlib.suppress(OSError):
             self._stream.close()
-        with contextlib.suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        self._part.drop()
 
 
 def kept_pieces(folder: Path, belongs_to: str) -> list[Piece]:
@@ -143,23 +145,23 @@ def kept_pieces(folder: Path, belongs_to: str) -> list[Piece]:
         kept.append(piece)
         next_frame += piece.about.frames
     names = {piece.path.name for piece in kept}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in names:
-            path.unlink()
+    if is_own_folder(folder):
+        held = HeldFolder(folder, lambda name: _is_piece(name) and name not in names)
+        held.empty()
+        held.release()
     return kept
 
 
 def note_pictures(folder: Path, about: About) -> None:
     """Notes how many pictures of a sequence are made, from the first on. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files.write_whole(folder / _PICTURES, json.dumps(asdict(about)).encode())
+    files.write_whole(own_folder(folder) / _PICTURES, json.dumps(asdict(about)).encode())
 
 
 def noted_pictures(folder: Path, belongs_to: str) -> About | None:
     """What was noted, if it is of that hash; a note of another is deleted."""
     note = folder / _PICTURES
     with contextlib.suppress(*_READ_ERRORS):
-        about = About(**json.loads(note.read_text(encoding="utf-8")))
+        about = About(**parse_json(note.read_text(encoding="utf-8")))
         if about.belongs_to == belongs_to:
             return about
     note.unlink(missing_ok=True)
@@ -168,7 +170,12 @@ def noted_pictures(folder: Path, belongs_to: str) -> About | None:
 
 def drop_pieces(folder: Path) -> None:
     """Deletes the folder of an output's pieces, if there is one."""
-    shutil.rmtree(folder, ignore_errors=True)
+    drop_folder(folder, _is_piece)
+
+
+def _is_piece(name: str) -> bool:
+    """Whether files of that name are made here."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _path(folder: Path, number: int) -> Path:
@@ -181,7 +188,7 @@ def _read(path: Path) -> Piece | None:
         with zipfile.ZipFile(path) as file:
             if file.testzip() is not None:
                 return None
-            about = About(**json.loads(file.read("about.json")))
+            about = About(**parse_json(file.read("about.json")))
             with file.open("table.npy") as stream:
                 table = np.lib.format.read_array(stream, allow_pickle=False)
     except _READ_ERRORS:

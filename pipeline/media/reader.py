@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import OptionError, VideoOpenError, VideoReadError
-from ..files import SequencePattern, check_readable, find_sequence, parse_pattern
+from ..files import SeenFiles, SequencePattern, check_readable, find_sequence, parse_pattern
 from ..records import Frame, VideoInfo
+from ..stream import PATIENCE_SECONDS, Watch
 from .convert import Converter
 from .decode import Picture
 from .info import STILL_RATE, first_look, hdr_parameters
@@ -27,6 +28,7 @@ def open_video(
     sequence_rate: Fraction = Fraction(24),
     still_seconds: float | None = None,
     still_rate: Fraction | None = None,
+    seen: SeenFiles | None = None,
 ) -> VideoReader:
     """A reader of a video file, a still picture, or an image sequence (`shot.%04d.png`, `shot.####.tif`).
 
@@ -36,9 +38,11 @@ def open_video(
         sequence_rate: frames per second of an image sequence.
         still_seconds: how long a still is shown; None: for one frame.
         still_rate: frames per second of a still; None: 25.
+        seen: of an earlier reading; the files must be as they were then.
 
     Raises:
         VideoOpenError: the file cannot be used, or nothing lies within the trim range.
+        VideoReadError: it is another than was seen.
         OptionError: a time or rate that makes no sense.
     """
     trim = checked_trim(trim_start, trim_end)
@@ -47,33 +51,39 @@ def open_video(
             raise OptionError(f"{name} is {value}; it must be above 0 frames per second")
     if still_seconds is not None and still_seconds <= 0:
         raise OptionError(f"still_seconds is {still_seconds}; it must be above 0")
-    path = Path(path)
+    path, seen = Path(path), seen or SeenFiles()
     pattern = parse_pattern(path)
     if pattern is not None:
-        return _open_sequence(path, pattern, Fraction(sequence_rate), trim)
+        return _open_sequence(path, pattern, Fraction(sequence_rate), trim, seen)
     check_readable(path)
-    return _open_file(path, trim, still_seconds, Fraction(still_rate or STILL_RATE))
+    return _open_file(path, trim, still_seconds, Fraction(still_rate or STILL_RATE), seen)
 
 
-def _open_file(path: Path, trim: Trim, still_seconds: float | None, rate: Fraction) -> VideoReader:
+def _open_file(
+    path: Path, trim: Trim, still_seconds: float | None, rate: Fraction, seen: SeenFiles
+) -> VideoReader:
+    seen.check(path)
     info, first = first_look(path)
     if not info.is_still:
-        source = FileSource(path, info.time_base)
+        source = FileSource(path, info.time_base, seen)
         hdr = hdr_parameters(first.native)
-        return VideoReader(source, info, first_pts=first.pts, trim=trim, hdr_parameters=hdr)
+        return VideoReader(source, info, first_pts=first.pts, trim=trim, hdr_parameters=hdr, seen=seen)
     count = 1 if still_seconds is None else max(1, round(still_seconds * rate))
     info = _at_rate(info, rate, count)
-    return VideoReader(StillSource(path, info.time_base, count), info, first_pts=0, trim=trim)
+    return VideoReader(StillSource(path, info.time_base, count, seen), info, first_pts=0, trim=trim, seen=seen)
 
 
-def _open_sequence(path: Path, pattern: SequencePattern, rate: Fraction, trim: Trim) -> VideoReader:
+def _open_sequence(
+    path: Path, pattern: SequencePattern, rate: Fraction, trim: Trim, seen: SeenFiles
+) -> VideoReader:
     files = find_sequence(pattern, shown_as=str(path))
     first_number, first_file = next(iter(files.items()))
     check_readable(first_file)
+    seen.check(first_file)
     info, _ = first_look(first_file, named=path, frame_threads=False)
     info = replace(_at_rate(info, rate, len(files)), is_still=False)
-    source = SequenceSource(tuple(files.values()), info.time_base)
-    return VideoReader(source, info, first_pts=0, trim=trim, first_number=first_number)
+    source = SequenceSource(tuple(files.values()), info.time_base, seen)
+    return VideoReader(source, info, first_pts=0, trim=trim, first_number=first_number, seen=seen)
 
 
 def _at_rate(info: VideoInfo, rate: Fraction, count: int) -> VideoInfo:
@@ -103,6 +113,7 @@ class VideoReader:
         *,
         first_pts: int,
         trim: Trim,
+        seen: SeenFiles,
         first_number: int | None = None,
         hdr_parameters: str = "",
     ) -> None:
@@ -114,6 +125,11 @@ class VideoReader:
         """Pictures of the latest iteration that the decoder could not make, or only in part."""
         self.first_number: int | None = first_number
         """Number in the file name of the first kept picture of an image sequence."""
+        self.seen = seen
+        """The source's files as they were when they were first read."""
+        self.watch = Watch(lambda: self._pictures_read, self._stalled)
+        """For what reads it in a thread."""
+        self._pictures_read = 0
         self._source = source
         self._first_pts = first_pts
         self._trim = trim
@@ -147,11 +163,18 @@ class VideoReader:
 
     def _kept(self) -> Iterator[Picture]:
         for picture in self._source.pictures(self._from_seconds):
+            self._pictures_read += 1
             seconds = (picture.pts - self._first_pts) * self._source.time_base
             if self._trim.is_over(seconds):
                 return
             if self._trim.has_begun(seconds):
                 yield picture
+
+    def _stalled(self) -> VideoReadError:
+        return VideoReadError(
+            f"{self.info.path}: gave no picture for {PATIENCE_SECONDS / 60:.0f} minutes; check the disk or network"
+            " that it is on, and run again"
+        )
 
     def _find_shift(self) -> int:
         if self._trim.is_whole:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+from ..files import SeenFiles
 from .decode import Decoding, Picture, decode_still
 
 
@@ -30,14 +31,17 @@ class FileSource:
 
     path: Path
     time_base: Fraction
+    seen: SeenFiles
 
     def pictures(self, from_seconds: Fraction | None) -> Iterator[Picture]:
         """Decoded anew; seeks to `from_seconds` where the container can."""
+        self.seen.check(self.path)
         decoding = Decoding(self.path, seek_seconds=from_seconds)
         try:
             yield from decoding.pictures()
         finally:
             decoding.close()
+        self.seen.check(self.path)
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,11 @@ class StillSource:
     path: Path
     time_base: Fraction
     count: int
+    seen: SeenFiles
 
     def pictures(self, from_seconds: Fraction | None) -> Iterator[Picture]:  # noqa: ARG002 (nothing to seek)
         """Decoded once."""
+        self.seen.check(self.path)
         native = decode_still(self.path)
         for i in range(self.count):
             yield Picture(native, i, bool(native.is_corrupt))
@@ -61,10 +67,12 @@ class SequenceSource:
 
     files: tuple[Path, ...]
     time_base: Fraction
+    seen: SeenFiles
 
     def pictures(self, from_seconds: Fraction | None) -> Iterator[Picture]:
         """Decoded one file after the other."""
         first = 0 if from_seconds is None else max(0, int(from_seconds / self.time_base) - 1)
         for i, file in enumerate(self.files[first:], first):
+            self.seen.check(file)
             native = decode_still(file)
             yield Picture(native, i, bool(native.is_corrupt))

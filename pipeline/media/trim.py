@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -57,6 +58,8 @@ WHOLE_SPAN = Span(None, None, Fraction(0))
 
 def checked_trim(start: float | None, end: float | None) -> Trim:
     """The trim of two times in seconds. Raises OptionError if nothing could lie between them."""
+    if not all(time is None or math.isfinite(time) for time in (start, end)):
+        raise OptionError(f"trim from {start} to {end} makes no sense; give seconds")
     if start is not None and start < 0:
         raise OptionError(f"trim start {start:g} s is before the first frame; give 0 or more")
     if end is not None and end <= (start or 0):

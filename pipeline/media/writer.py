@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from av.error import FFmpegError
 
-from ..errors import OptionError, VideoWriteError
-from ..files import SequencePattern, check_output, parse_pattern
+from retarget.model.files import InTheWayError, check_free
+
+from ..errors import OptionError, VideoReadError, VideoWriteError
+from ..files import SequencePattern, check_output, parse_pattern, part_of, write_failure
 from ..records import Frame, VideoInfo
 from .containers import reason
 from .encode import film_encoding, picture_encoding, with_hdr
@@ -49,7 +51,11 @@ def create_video(
     encoding = film_encoding(path, info, options)
     if reader is not None and reader.hdr_parameters:
         encoding = with_hdr(encoding, reader.hdr_parameters)
-    return VideoWriter(path, PlannedFilm(path, info, reader.span if reader else None, encoding))
+    span = reader.span if reader else None
+    _check_alone(path)
+    return VideoWriter(
+        path, PlannedFilm(path, info, span, encoding, overwrite=overwrite, check=_source_check(reader))
+    )
 
 
 def _create_pictures(
@@ -68,7 +74,23 @@ def _create_pictures(
     check_output(path, inputs={source: "the source itself"}, overwrite=overwrite, files=files)
     first_number = reader.first_number if reader and reader.first_number is not None else 1
     encoding = picture_encoding(path, info, options)
-    return VideoWriter(path, PlannedPictures(path, pattern, first_number, info, encoding))
+    check = _source_check(reader)
+    return VideoWriter(
+        path, PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite, check=check)
+    )
+
+
+def _source_check(reader: VideoReader | None) -> Callable[[], None]:
+    """Raises VideoReadError if the source is no longer as it was when it was first read."""
+    return (lambda: None) if reader is None else reader.seen.check_all
+
+
+def _check_alone(path: Path) -> None:
+    """Raises VideoWriteError if another run is making the same file; said before the long work."""
+    try:
+        check_free(part_of(path))
+    except InTheWayError as error:
+        raise VideoWriteError(f"{path}: {error}") from error
 
 
 class PlannedOutput(Protocol):
@@ -136,6 +158,8 @@ class VideoWriter:
         except (FFmpegError, OSError, ValueError) as error:
             if isinstance(error, VideoWriteError | OptionError):
                 raise
+            if isinstance(error, InTheWayError):
+                raise VideoWriteError(f"{self.path}: {error}") from error
             raise VideoWriteError(
                 f"{self.path}: cannot be started ({reason(error)}); check the encoder's options"
             ) from error
@@ -190,7 +214,7 @@ class VideoWriter:
     def _as_write_error(self) -> Iterator[None]:
         try:
             yield
-        except VideoWriteError:
+        except (VideoWriteError, VideoReadError):
             raise
         except (FFmpegError, OSError) as error:
             raise _failure(self.path, error) from error
@@ -198,6 +222,4 @@ class VideoWriter:
 
 def _failure(path: Path, error: BaseException) -> VideoWriteError:
     """The error for an output that broke off midway."""
-    failure = VideoWriteError(f"{path}: writing failed ({reason(error)}); check the disk's free space")
-    failure.exit_code = 1
-    return failure
+    return write_failure(path, error, f"writing failed ({reason(error)}); check the disk's free space")

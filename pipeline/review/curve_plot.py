@@ -75,14 +75,15 @@ def plot_curves(
     """
     options, output = options or RetargetOptions(), Path(output)
     paths = [Path(file) for file in files]
-    check_plot(output, paths, units, overwrite=overwrite or options.overwrite)
+    overwrite = overwrite or options.overwrite
+    check_plot(output, paths, units, overwrite=overwrite)
     named = [entries for name in units if (entries := action_units.resolve(name))]
     curves: list[Curves] = []
     for path in paths:
         group = max((c.group for c in curves), default=-1) + 1
         curves += curves_in(path, options, first_group=group, progress=progress)
     panels = _panels(curves, named, paths)
-    write_whole(output, _rendered(draw(curves, panels), output.suffix.lower()[1:]))
+    write_whole(output, _rendered(draw(curves, panels), output.suffix.lower()[1:]), overwrite=overwrite)
     return tuple(panel.unit.name for panel in panels)
 
 

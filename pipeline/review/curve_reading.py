@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retarget.model import action_units
+from retarget.model.plain_json import parse_json
 
 from ..drivers import CurveDriver, Driver, read_series
 from ..errors import ReportError
@@ -115,7 +115,7 @@ def _report_in(path: Path) -> Report | None:
         with path.open("rb") as file:
             if not file.read(64).lstrip().startswith(b"{"):
                 return None
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None  # whoever reads it will say so
     return read_report(path) if isinstance(document, dict) and "details" in document else None

@@ -119,7 +119,7 @@ def list_library(
     library = library_of(analyses)
     if target is not None:
         sheet = LibrarySheet(library, _pictures(library, analyses))
-        write_whole(target, encoded(sheet.picture(), target))
+        write_whole(target, encoded(sheet.picture(), target), overwrite=options.overwrite)
     return library
 
 

@@ -133,7 +133,7 @@ def list_people(
     if target is not None:
         with open_source(clip, options) as reader:
             sheet = PeopleSheet(people, portraits_of(analysis, reader))
-        write_whole(target, encoded(sheet.picture(), target))
+        write_whole(target, encoded(sheet.picture(), target), overwrite=options.overwrite)
     return people
 
 

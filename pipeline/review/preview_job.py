@@ -88,7 +88,7 @@ def preview(
         if film is not None:
             stack.enter_context(film)
         tally = _draw(session, plans, artist, chosen, sheet, film)
-        write_whole(output, encoded(sheet.picture(), output))
+        write_whole(output, encoded(sheet.picture(), output), overwrite=overwrite)
         report = report_of_run(session, plans, tally)
     details = {"moments": [round(seconds, 3) for seconds in sheet.seconds], "output": str(output)}
     if film is not None:

@@ -1,6 +1,15 @@
 from .clock import Clock as Clock
 from .cores import usable_cores as usable_cores
+from .prefetch import PATIENCE_SECONDS as PATIENCE_SECONDS
+from .prefetch import Watch as Watch
 from .prefetch import prefetched as prefetched
 from .progress import Progress as Progress
 from .progress import Stage as Stage
 from .progress import no_progress as no_progress
+from .talk import Unminded as Unminded
+from .talk import hand_over as hand_over
+from .talk import is_terminal as is_terminal
+from .talk import printable as printable
+from .talk import say as say
+from .talk import say_aside as say_aside
+from .talk import say_on as say_on

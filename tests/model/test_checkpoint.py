@@ -146,11 +146,11 @@ def test_saving_leaves_one_file_and_replaces_the_old(saved: Path) -> None:
 def test_a_failed_save_keeps_the_old_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = saved.read_bytes()
 
-    def fill_the_disk(_: object, path: Path, __: object) -> None:
-        path.write_bytes(b"half")
+    def fill_the_disk(path: Path, data: bytes) -> None:
+        path.open("wb").write(data[:100])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("retarget.model.checkpoint.save_file", fill_the_disk)
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
     with pytest.raises(CheckpointError, match=r"cannot write the checkpoint .*a\.safetensors: .*No space left"):
         save(saved, motion(width=0))
     assert saved.read_bytes() == before

@@ -8,6 +8,7 @@ from typing import Any
 
 from retarget.model.errors import RetargetError
 from retarget.pipeline.commands import bars
+from retarget.pipeline.stream import say
 
 
 def add_to(commands: Any) -> None:
@@ -83,7 +84,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     progress = bars(quiet=arguments.quiet, unit="face")
     evaluate(checkpoints, open_dataset(arguments.dataset), arguments.output, options, progress=progress)
     if not arguments.quiet:
-        print((arguments.output / TABLES_FILE).read_text(encoding="utf-8"))
+        say((arguments.output / TABLES_FILE).read_text(encoding="utf-8"))
     return 0
 
 

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from retarget.pipeline.stream import say
+
 
 def add_to(commands: Any) -> None:
     """Its flags."""
@@ -29,5 +31,5 @@ def _export(arguments: argparse.Namespace) -> int:
     export_checkpoint(
         arguments.checkpoint, arguments.output, geometry=arguments.geometry, overwrite=arguments.overwrite
     )
-    print(f"{arguments.output}: {arguments.output.stat().st_size / 2**20:.1f} MiB")
+    say(f"{arguments.output}: {arguments.output.stat().st_size / 2**20:.1f} MiB")
     return 0

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from retarget.pipeline.stream import say
+
 
 def add_to(commands: Any) -> None:
     """Its flags."""
@@ -33,19 +35,19 @@ def _fit_geometry(arguments: argparse.Namespace) -> int:
 
     dataset = open_dataset(arguments.dataset)
     fit = fit_geometry(dataset, canonical_face())
-    print(f"fitted to {fit.frames} frames of {fit.people} people: R2 {fit.r2_fit:.3f}")
-    print(fit.table())
+    say(f"fitted to {fit.frames} frames of {fit.people} people: R2 {fit.r2_fit:.3f}")
+    say(fit.table())
     geometry = geometry_model(fit.weight, canonical_face(), mesh_triangles())
     provenance: dict[str, Any] = {"command": "fit-geometry", **fit.scores()}
     if arguments.rounds:
         with CropMeter() as meter:
             geometry, history = calibrated(geometry, dataset, meter, rounds=arguments.rounds)
         for number, done in enumerate(history):
-            print(
+            say(
                 f"round {number}: distance to the asked expression {done.distance_ratio:.3f} of doing nothing, "
                 f"slope {done.slope:.2f}, motion {done.growth:.2f} ({done.faces} faces of people held out)"
             )
         provenance["calibration"] = [vars(done) for done in history]
     save_geometry(arguments.output, geometry, dataset, provenance)
-    print(f"{arguments.output}: written")
+    say(f"{arguments.output}: written")
     return 0

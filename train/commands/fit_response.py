@@ -8,6 +8,7 @@ from typing import Any
 
 from retarget.model.errors import RetargetError
 from retarget.pipeline.commands import bars
+from retarget.pipeline.stream import say
 
 
 def add_to(commands: Any) -> None:
@@ -57,9 +58,9 @@ def _fit_response(arguments: argparse.Namespace) -> int:
             progress=bars(quiet=arguments.quiet, unit="step"),
         )
     for name, value in measured["scores"].items():
-        print(f"{name:<16}{value:.3f}")
+        say(f"{name:<16}{value:.3f}")
     provenance = {**of_geometry(checkpoint.provenance), "response": measured}
     earlier = trained_people(checkpoint.provenance)
     save_geometry(arguments.output, geometry, dataset, provenance, earlier_people=earlier)
-    print(f"{arguments.output}: written")
+    say(f"{arguments.output}: written")
     return 0

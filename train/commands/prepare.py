@@ -8,6 +8,7 @@ from typing import Any
 
 from retarget.model.crop_spec import CropSpec
 from retarget.pipeline.commands import bars
+from retarget.pipeline.stream import say
 
 
 def add_to(commands: Any) -> None:
@@ -54,14 +55,12 @@ def _prepare(arguments: argparse.Namespace) -> int:
     progress = bars(quiet=arguments.quiet, unit="input")
     report = prepare_dataset(arguments.inputs, arguments.output, options, progress=progress)
     if not arguments.quiet:
-        print(
+        say(
             f"{report.folder}: {report.crops} crops of {report.train_identities} people to train on and "
             f"{report.eval_identities} to evaluate on, {report.usable} without a flag"
         )
-        print("  flagged: " + (", ".join(f"{name} {n}" for name, n in report.flags.items() if n) or "none"))
+        say("  flagged: " + (", ".join(f"{name} {n}" for name, n in report.flags.items() if n) or "none"))
         if report.skipped:
-            print(
-                f"  skipped: {len(report.skipped)} inputs, wholly or in part; see {report.folder / 'skipped.csv'}"
-            )
-        print(f"  look at {report.folder / 'sheet.png'}")
+            say(f"  skipped: {len(report.skipped)} inputs, wholly or in part; see {report.folder / 'skipped.csv'}")
+        say(f"  look at {report.folder / 'sheet.png'}")
     return 0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.crop_spec import CropSpec
 from retarget.model.mesh import LANDMARKS
+from retarget.model.plain_json import parse_json
 
 from .dataset import Dataset, DatasetError, index_names, shared_identities
 from .layout import ABOUT_FILE, ANGLES, CROPS_FOLDER, FORMAT_VERSION, LANDMARKS_FILE, SPLITS, TABLE_FILE
@@ -79,7 +80,7 @@ def _read_about(folder: Path) -> _About:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give the one that `retarget-train prepare` wrote")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = parse_json(path.read_text(encoding="utf-8"))
         version = about["format"]
     except FileNotFoundError as error:
         raise DatasetError(

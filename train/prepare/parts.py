@@ -25,6 +25,7 @@ from retarget.model import action_units
 from retarget.model.errors import RetargetError
 from retarget.model.files import write_whole
 from retarget.model.mesh import LANDMARKS
+from retarget.model.plain_json import parse_json
 from retarget.pipeline.faces import AU_SOURCE, Landmarker
 
 from ..data import CROPS_FOLDER
@@ -81,7 +82,7 @@ class Part:
     def load(cls, path: Path) -> Part:
         with np.load(path, allow_pickle=False) as data:
             columns = {name: data[name] for name in _PART_COLUMNS if name != "landmarks"}
-            skipped = tuple((int(i), int(frames), str(why)) for i, frames, why in json.loads(str(data["skipped"])))
+            skipped = tuple((int(i), int(frames), str(why)) for i, frames, why in parse_json(str(data["skipped"])))
         return cls(columns, skipped)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -9,9 +10,10 @@ import av.logging
 import pytest
 from av.error import FFmpegError
 
-from retarget.pipeline.errors import VideoOpenError
+from retarget.pipeline.errors import VideoOpenError, VideoReadError
 from retarget.pipeline.files import suffixes
 from retarget.pipeline.media.containers import MUXER_BY_SUFFIX, main_video, open_container, reason
+from retarget.pipeline.media.decode import decode_still
 
 from .conftest import make_clip, make_picture
 
@@ -54,3 +56,97 @@ def test_a_reason_is_one_line() -> None:
     assert reason(ValueError("two\n lines")) == "two lines"
     assert reason(ValueError()) == "ValueError"
     assert reason(FFmpegError(1, "no such thing")) == "no such thing"
+
+
+def _mpd(film: Path) -> str:
+    return (
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1" '
+        f'bandwidth="1"><BaseURL>{film}</BaseURL></Representation></AdaptationSet></Period></MPD>'
+    )
+
+
+LISTS = {
+    "concat.mp4": lambda film: f"ffconcat version 1.0\nfile {film.name}\n",
+    "concat.png": lambda film: f"ffconcat version 1.0\nfile {film.name}\n",
+    "concat.ffconcat": lambda film: f"ffconcat version 1.0\nfile link.mp4\nfile {film.name}\n",
+    "hls.m3u8": lambda film: f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n",
+    "hls.mp4": lambda film: f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{film.name}\n#EXT-X-ENDLIST\n",
+    "endless.m3u8": lambda film: f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{film}\n",
+    "net.m3u8": lambda _: "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n",
+    "dash.mpd": _mpd,
+    "dash.mp4": _mpd,
+    "call.sdp": lambda _: "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\n",
+    "meta.txt": lambda _: ";FFMETADATA1\ntitle=x\n",
+    "xbin.svg": lambda _: '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_what_names_other_files_is_refused(tmp_path: Path, name: str) -> None:
+    film = make_clip(tmp_path / "film.ts", codec="mpeg2video")
+    (tmp_path / "link.mp4").symlink_to(film)
+    listing = tmp_path / name
+    listing.write_text(LISTS[name](film))
+    with pytest.raises(
+        VideoOpenError, match=rf"{name}: (is no film or picture of a kind that is read|not a video or pict)"
+    ):
+        open_container(listing)
+
+
+@pytest.mark.parametrize("name", ["x%d.png", "x%d.gif", "x%d.xyz", "x%d.pcx", "x%d.mp4", "x*.png", "x%d.jpg"])
+def test_a_pattern_inside_a_name_opens_no_other_file(tmp_path: Path, name: str) -> None:
+    for number in range(3):
+        make_picture(tmp_path / "a.png", "rgb24").rename(
+            tmp_path / name.replace("%d", str(number)).replace("*", "0")
+        )
+    (tmp_path / name).write_bytes(b"nothing")
+    with pytest.raises((VideoOpenError, VideoReadError)):
+        decode_still(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "url", ["concat:film.ts|film.ts", "subfile,,start,0,end,9,,:film.ts", "http:film.ts", "data:film.ts"]
+)
+def test_no_name_is_an_address(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_clip(tmp_path / "film.ts", codec="mpeg2video")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoOpenError):
+        open_container(Path(url))
+
+
+def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    for path in (tmp_path / "a.mp4", Path("/dev/zero"), Path("/dev/urandom")):
+        with pytest.raises(VideoOpenError, match="is a pipe or a device"):
+            open_container(path)
+
+
+KINDS = {
+    "mp4": "mpeg4", "mov": "prores", "mkv": "ffv1", "webm": "libvpx", "avi": "mjpeg", "mpg": "mpeg2video",
+    "ts": "mpeg2video", "m2ts": "libx264", "mxf": "mpeg2video", "y4m": "wrapped_avframe", "flv": "flv",
+    "asf": "mpeg4", "ogv": "libtheora", "nut": "ffv1", "ivf": "libvpx", "h264": "libx264", "gif": "gif",
+    "3gp": "mpeg4",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_films_of_every_usual_kind_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"film.{suffix}"
+    try:
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream(KINDS[suffix], rate=25)
+            stream.width, stream.height = 64, 48
+            stream.pix_fmt = (stream.codec.video_formats or [av.VideoFormat("yuv420p")])[0].name
+            for i in range(30):
+                picture = av.VideoFrame(64, 48, stream.pix_fmt)
+                for plane in picture.planes:
+                    plane.update(bytes([i * 7]) * plane.buffer_size)
+                out.mux(stream.encode(picture))
+            out.mux(stream.encode())
+    except (FFmpegError, ValueError) as error:
+        pytest.skip(f"cannot be made here: {error}")
+    renamed = path.rename(tmp_path / "film.unknown")
+    with open_container(renamed) as container:
+        assert main_video(container, renamed).width == 64
+        assert sum(1 for _ in container.decode(video=0)) >= 4

@@ -123,7 +123,7 @@ def _undecodable(path: Path) -> None:
         ("folder", lambda p: p.mkdir(), r"is a folder; .*folder/name\.%04d\.png"),
         ("a.mp4", lambda p: p.write_bytes(b""), r"is empty \(0 bytes\)"),
         ("a.mp4", lambda p: p.write_text("hello there\n" * 50), "not a video or picture that can be read"),
-        ("a.txt", lambda p: p.write_text("hello there\n" * 50), "has no video stream"),
+        ("a.txt", lambda p: p.write_text("hello there\n" * 50), "is no film or picture of a kind that is read"),
         (
             "a.mp4",
             lambda p: p.write_bytes(np.random.default_rng(0).bytes(5000)),

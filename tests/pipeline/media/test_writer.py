@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retarget.pipeline.errors import VideoWriteError
+from retarget.pipeline.errors import VideoReadError, VideoWriteError
+from retarget.pipeline.files import part_of
 from retarget.pipeline.media.formats import planar_format
 from retarget.pipeline.media.options import EncodeOptions
 from retarget.pipeline.media.reader import VideoReader, open_video
@@ -94,6 +95,83 @@ def test_existing_destination_needs_overwrite(clip: Path) -> None:
     assert len(list(open_video(target))) == 1
 
 
+@pytest.mark.parametrize("name", ["b.mp4", "b.%04d.png"])
+def test_two_runs_on_one_output(clip: Path, name: str) -> None:
+    target = clip.with_name(name)
+    reader = open_video(clip)
+    first, second = (create_video(target, like=reader, options=EncodeOptions()) for _ in range(2))
+    with first:
+        with pytest.raises(VideoWriteError, match="another run is writing it") as caught, second:
+            pytest.fail("entered")
+        assert caught.value.exit_code == 2
+        if name == "b.mp4":
+            with pytest.raises(VideoWriteError, match="another run is writing it"):
+                create_video(target, like=reader, options=EncodeOptions())
+        for frame in reader:
+            first.write(frame)
+    with open_video(target) as made:
+        assert sum(1 for _ in made) == sum(1 for _ in reader)
+
+
+@pytest.mark.parametrize("name", ["b.mp4", "b.%04d.png", "b.png"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_appears_meanwhile_is_replaced_only_if_told(clip: Path, name: str, overwrite: bool) -> None:
+    target, theirs = clip.with_name(name), clip.with_name(name.replace("%04d", "0003"))
+
+    def make() -> None:
+        with open_video(clip) as reader:
+            writer = create_video(target, like=reader, options=EncodeOptions(), overwrite=overwrite)
+            with writer:
+                for frame in itertools.islice(reader, 1 if name == "b.png" else None):
+                    writer.write(frame)
+                theirs.write_bytes(b"theirs")
+
+    if overwrite:
+        make()
+        assert theirs.read_bytes() != b"theirs"
+        return
+    with pytest.raises(VideoWriteError, match="appeared while it was being made, and stays as it is") as caught:
+        make()
+    assert caught.value.exit_code == 1
+    assert sorted(path.name for path in clip.parent.iterdir()) == ["a.mp4", theirs.name]
+    assert theirs.read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("name", ["b.mp4", "b.%04d.png"])
+@pytest.mark.parametrize("when", ["between", "within"])
+def test_a_source_that_is_replaced_by_one_of_equal_length(clip: Path, name: str, when: str) -> None:
+    other = clip.with_name("other.mp4")
+    other.write_bytes(clip.read_bytes())
+    os.utime(other, ns=(0, 0))
+
+    def make() -> None:
+        with open_video(clip) as reader:
+            writer = create_video(clip.with_name(name), like=reader, options=EncodeOptions())
+            list(reader)
+            with writer:
+                if when == "between":
+                    other.replace(clip)
+                for frame in reader:
+                    writer.write(frame)
+                if when == "within":
+                    other.replace(clip)
+
+    with pytest.raises(VideoReadError, match=r"a\.mp4: was changed or replaced while it was read"):
+        make()
+    assert [path.name for path in clip.parent.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize("name", ["b.mp4", "b.%04d.png"])
+def test_a_link_at_the_hidden_name_is_refused(clip: Path, name: str) -> None:
+    victim = clip.with_name("victim")
+    victim.mkdir()
+    part_of(clip.with_name(name)).symlink_to(victim)
+    with pytest.raises(VideoWriteError, match="is in the way, and no run has left it there"):  # noqa: SIM117
+        with create_video(clip.with_name(name), like=open_video(clip), options=EncodeOptions()):
+            pytest.fail("entered")
+    assert part_of(clip.with_name(name)).is_symlink()
+
+
 def test_overwriting_a_longer_sequence_leaves_nothing_of_it(clip: Path) -> None:
     for number in range(1, 9):
         make_picture(clip.with_name(f"out.{number:04d}.png"), "rgb24")
@@ -153,7 +231,8 @@ def test_frames_out_of_order(clip: Path) -> None:
 FULL_DISK = """
 import resource, sys
 from retarget.pipeline.media import EncodeOptions, create_video, open_video
-from retarget.pipeline.errors import VideoWriteError
+from retarget.pipeline.errors import VideoReadError, VideoWriteError
+from retarget.pipeline.files import part_of
 source, target, codec = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 try:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from retarget.pipeline.stream.prefetch import prefetched
+from retarget.pipeline.stream import prefetch
+from retarget.pipeline.stream.prefetch import Watch, prefetched
 
 
 def threads() -> list[threading.Thread]:
@@ -175,3 +176,23 @@ def test_an_interrupt_while_the_thread_starts_leaves_upstream_alone(monkeypatch:
         next(prefetched(upstream(), 1))
     assert soon(lambda: threads() == [])
     assert touched == []
+
+
+def test_what_makes_no_progress_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefetch, "PATIENCE_SECONDS", 0.1)
+    release, steps = threading.Event(), [0]
+
+    def slow_then_stuck() -> Iterator[int]:
+        for _ in range(5):  # slower than the patience, but moving
+            time.sleep(0.06)
+            steps[0] += 1
+        yield 1
+        release.wait()
+
+    watch = Watch(lambda: steps[0], lambda: OSError("nothing came"))
+    items = prefetched(slow_then_stuck(), 1, watch=watch)
+    assert next(items) == 1
+    with pytest.raises(OSError, match="nothing came"):
+        next(items)
+    release.set()
+    assert soon(lambda: not threads())
