@@ -24,6 +24,7 @@ from .text import Scalar as Scalar
 from .text import YamlError as YamlError
 from .text import as_number as as_number
 from .text import delimiter_of as delimiter_of
+from .text import encoding_of as encoding_of
 from .text import lines_of as lines_of
 from .text import plain as plain
 from .text import read_text as read_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,29 @@ def read_text(path: Path, error: type[RetargetError], *, advice: str = "save it 
     except OSError as broken:
         reason = broken.strerror or str(broken)
         raise error(f"{path}: cannot be read ({reason}); check the name and the permissions") from broken
+
+
+def encoding_of(head: bytes) -> str | None:
+    """The encoding of text that begins with these bytes; None if it is no text.
+
+    UTF-16 where a byte order mark or its zeros show it, UTF-8 where that fits, else Latin-1.
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    pairs = max(len(head) // 2, 1)
+    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if head[start::2].count(0) > 0.4 * pairs and head[1 - start :: 2].count(0) == 0:
+            return name
+    if _NO_TEXT.search(head):
+        return None
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def delimiter_of(line: str) -> str:
