@@ -82,6 +82,12 @@ class RetargetOptions:
         "start the driver at this time of the output",
         metavar="TIME",
     )
+    driver_frame_rate: Fraction | None = option(
+        None, "--driver-frame-rate", Kind.RATE, PERFORMANCE,
+        "of a capture that counts frames, or has no usable times, and of image sequences: 25, 29.97, 30000/1001",
+        metavar="FPS", shown_default="as the file says; sequences: --frame-rate",
+    )  # fmt: skip
+    """Frames a second of the driver, where it does not say."""
     after: After | None = option(
         None, "--after", Kind.CHOICE, PERFORMANCE,
         "when the driver has ended: back to the source's own (clips, captures), hold the last (curves), loop",
@@ -266,4 +272,5 @@ class RetargetOptions:
             release_seconds=self.release_seconds,
             neutral=neutral if is_named(neutral) else "auto",  # a picture is measured where the driver is loaded
             face=self.driver_faces.index or 0,
+            frame_rate=self.driver_frame_rate,
         )

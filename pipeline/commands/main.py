@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +190,7 @@ def _curves(argv: Sequence[str]) -> int:
     flags.add_argument("files", type=Path, nargs="+", metavar="FILE", help="YAML, CSV, clip, picture or RUN.json")
     flags.add_argument("-o", "--output", type=Path, default=Path("curves.png"), help="png, pdf or svg")
     flags.add_argument("--units", type=names, default=(), metavar="AU12,AU06", help="only these action units")
+    add_options(flags, keys=("driver_face", "driver_frame_rate"))
     _add_common(flags)
     arguments = flags.parse_args(argv)
     options = options_said(arguments, arguments.files[0])
@@ -198,6 +199,7 @@ def _curves(argv: Sequence[str]) -> int:
     with loading():
         from ..review import plot_curves
 
+    notes: list[str] = []
     plot_curves(
         arguments.files,
         arguments.output,
@@ -205,8 +207,10 @@ def _curves(argv: Sequence[str]) -> int:
         units=arguments.units,
         overwrite=arguments.overwrite,
         progress=_progress(arguments),
+        note=notes.append,
     )
     _say(f"{arguments.output}: {len(arguments.files)} file{'s' * (len(arguments.files) > 1)} plotted", arguments)
+    _note(notes, arguments)
     return 0
 
 
@@ -276,8 +280,12 @@ def _tell(report: Report, headline: str, arguments: argparse.Namespace) -> None:
     what = [f"{report.faces} face{'s' * (report.faces != 1)}", f"{report.shots} shot{'s' * (report.shots != 1)}"]
     elapsed = report.seconds.get("elapsed")
     _say(", ".join([headline, *what, *([f"{elapsed:.1f} s"] if elapsed else [])]), arguments)
+    _note(report.notes, arguments)
+
+
+def _note(notes: Iterable[str], arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
-        for note in report.notes:
+        for note in notes:
             print(textwrap.fill(f"note: {note}", 110, subsequent_indent="      "), file=sys.stderr)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,10 +19,16 @@ T = TypeVar("T")
 
 
 def add_options(
-    flags: argparse.ArgumentParser, *groups: str, owners: tuple[type[Any], ...] = (RetargetOptions, EncodeOptions)
+    flags: argparse.ArgumentParser,
+    *groups: str,
+    keys: Collection[str] = (),
+    owners: tuple[type[Any], ...] = (RetargetOptions, EncodeOptions),
 ) -> None:
-    """The flags of those groups of options, each group under its own heading."""
+    """The flags of those groups of options, each group under its own heading, and single ones by their keys."""
     said = [option for owner in owners for option in options_of(owner)]
+    for option in said:
+        if option.key in keys:
+            _add(flags, option)
     for name in groups:
         group = flags.add_argument_group(name)
         for option in said:
@@ -30,7 +36,7 @@ def add_options(
                 _add(group, option)
 
 
-def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+def _add(group: argparse._ActionsContainer, option: Option) -> None:
     how: dict[str, Any] = {"help": option.help_with_default.replace("%", "%%"), "dest": option.key}
     if option.kind is Kind.SWITCH:
         group.add_argument(*option.flags, action="store_true", **how)

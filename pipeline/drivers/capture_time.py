@@ -100,7 +100,7 @@ def row_times(source: CaptureSource, table: Table, *, counts_from: float | None 
         return RowTimes(rows, notes if len(table) > 1 else ())
     reason = refused[0] if refused else "no column of time"
     raise DriverError(
-        f"{source.path}: {reason}; add 'timestamp' (seconds) or 'frame', or give --driver-frame-rate to count the rows"
+        f"{source.path}: {reason}; add 'timestamp' (seconds) or 'frame', or count rows with --driver-frame-rate"
     )
 
 

@@ -43,10 +43,11 @@ def encoding_of(head: bytes) -> str | None:
     UTF-16 where a byte order mark or its zeros show it, UTF-8 where that fits, else Latin-1.
     """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    pairs = max(len(head) // 2, 1)
+        text = codecs.getincrementaldecoder("utf-16")("replace").decode(head)
+        return "utf-16" if text and not _NO_TEXT.search(text.encode()) else None
+    pairs = len(head) // 2
     for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if head[start::2].count(0) > 0.4 * pairs and head[1 - start :: 2].count(0) == 0:
+        if head[start::2].count(0) > 0.8 * pairs and not _NO_TEXT.search(head[1 - start :: 2]):
             return name
     if _NO_TEXT.search(head):
         return None

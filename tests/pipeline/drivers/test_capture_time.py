@@ -72,7 +72,7 @@ def test_stamps_that_say_nothing_leave_it_to_the_frame_numbers(stamps: list[obje
     assert found.seconds.tolist() == pytest.approx(AT_30)
     assert reason in found.notes[0]
     assert "took 30 frames per second" in found.notes[1]
-    with pytest.raises(DriverError, match=f"{reason}.*add 'timestamp'.*--driver-frame-rate"):
+    with pytest.raises(DriverError, match=f"{reason}.*add 'timestamp'.*count rows with --driver-frame-rate"):
         times_of({"timestamp": stamps})
     counted = times_of({"timestamp": stamps}, rate=Fraction(25))
     assert counted.seconds.tolist() == pytest.approx([i / 25 for i in range(12)])
