@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..files import check_output, check_readable, media_of, parse_pattern
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
-from ..usage import check_film, check_plot, check_preview, check_table
+from ..usage import check_film, check_plot, check_preview, check_roles, check_table
 from .loading import loading
 from .option_flags import add_options, names, options_said
-from .terminal import bars, parser, run_command
+from .terminal import bars, did_you_mean, fail, parser, run_command
 
 if TYPE_CHECKING:
     from ..report import Report
@@ -51,11 +51,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _COMMANDS.get(arguments[0]) if arguments else None
+    if command is None and arguments and not arguments[0].startswith("-"):
+        return fail("retarget", _no_command(arguments[0]), 2)
     return run_command(
         "retarget",
         lambda: command(arguments[1:]) if command else _retarget(arguments),
         interrupted="nothing was written",
     )
+
+
+def _no_command(word: str) -> str:
+    if Path(word).exists():
+        return f"{word}: say --source before what is edited, and --driver before what drives it"
+    hint = did_you_mean(word, _COMMANDS) or f"; there are {', '.join(_COMMANDS)}, or flags alone"
+    return f"no command is called {word!r}{hint}"
 
 
 # Commands
@@ -75,6 +84,7 @@ def _retarget(argv: Sequence[str]) -> int:
     arguments = flags.parse_args(argv)
     source, driver = arguments.source, arguments.driver
     output = arguments.output or default_output(source, driver)
+    check_roles(source, [driver])
     _check_inputs(source, driver)
     options = options_said(arguments, source)
     _check_inputs(*options.face_pictures(), *options.reference_files())
@@ -106,6 +116,7 @@ def _preview(argv: Sequence[str]) -> int:
     add_options(flags, PERFORMANCE)
     arguments = flags.parse_args(argv)
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
+    check_roles(arguments.source, [arguments.driver])
     _check_inputs(arguments.source, arguments.driver)
     options = options_said(arguments, arguments.source)
     _check_inputs(*options.face_pictures(), *options.reference_files())

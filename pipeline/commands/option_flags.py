@@ -43,6 +43,8 @@ def _add(group: argparse._ActionsContainer, option: Option) -> None:
         return
     if option.kind is Kind.CHOICE:
         how["choices"] = option.choices
+    elif option.kind is Kind.COUNT:
+        how["type"] = _count(option)
     elif option.kind is Kind.GAINS:
         how |= {"action": "append", "default": []}
     elif option.kind is Kind.FILES:
@@ -81,7 +83,7 @@ def _said(arguments: argparse.Namespace, owner: type[Any], clock: _Clock) -> lis
 def _value(option: Option, written: Any, clock: _Clock) -> Any:
     """What was written, as the field takes it."""
     flag = option.flags[0]
-    if option.kind is Kind.TIME:
+    if option.kind in (Kind.TIME, Kind.LENGTH):
         return clock.seconds(written, flag)
     if option.kind is Kind.NEUTRAL:
         return clock.neutral(written, flag)
@@ -138,6 +140,26 @@ def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
     return convert
 
 
+def _count(option: Option) -> Callable[[str], int]:
+    """A whole number in the option's range."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is not {Kind.COUNT.value}") from error
+        return option.checked_count(number)
+
+    return checked(convert)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {Kind.NUMBER.value}") from error
+
+
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -157,9 +179,7 @@ def _gains(text: str) -> dict[str, float]:
 
 
 _PARSERS: Mapping[Kind, Callable[[str], Any]] = {
-    Kind.NUMBER: float,
-    Kind.LENGTH: float,
-    Kind.COUNT: int,
+    Kind.NUMBER: _number,
     Kind.NAMES: names,
     Kind.GAINS: _gains,
     Kind.FACES: checked(FaceSelection.parse),
@@ -167,4 +187,4 @@ _PARSERS: Mapping[Kind, Callable[[str], Any]] = {
     Kind.FILE: Path,
     Kind.FILES: Path,
 }
-"""TIME and NEUTRAL stay text until the source is known."""
+"""TIME, LENGTH and NEUTRAL stay text until the source is known."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import faulthandler
+import itertools
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +21,29 @@ from ..stream import Progress, no_progress
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, like every other error."""
+    """Says what is wrong in one line, like every other error; takes -1s and -00:00:01:12 for values, not flags."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but a misspelt flag is named before what is missing without it."""
+        said = sys.argv[1:] if args is None else list(args)
+        for word in itertools.takewhile(lambda word: word != "--", said):
+            flag = word.partition("=")[0]
+            if flag.startswith("--") and flag not in self._option_string_actions:
+                self.error(f"there is no {flag}{did_you_mean(flag, self._option_string_actions)}")
+        return super().parse_args(said, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """ "; did you mean --strength?" where one of the known words is near, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def parser(prog: str, description: str, epilog: str | None = None) -> Parser:
@@ -80,10 +102,32 @@ def bars(*, quiet: bool, unit: str = "frame") -> Progress[Any]:
     if quiet or not sys.stderr.isatty():
         return no_progress
 
+    has_width = _columns() > 0
+
     def show(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:
-        return tqdm(items, desc=f"{label:>8}", total=total or None, unit=unit, leave=False, dynamic_ncols=True)
+        return tqdm(
+            items,
+            desc=f"{label:>8}",
+            total=total or None,
+            unit=unit,
+            leave=False,
+            ncols=None if has_width else _USUAL_COLUMNS,
+            nrows=None if has_width else _USUAL_ROWS,
+            dynamic_ncols=has_width,
+        )
 
     return show
+
+
+_USUAL_COLUMNS, _USUAL_ROWS = 80, 24
+
+
+def _columns() -> int:
+    """Of the terminal; 0 where it does not say, as under `script` and on CI."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return 0
 
 
 @contextlib.contextmanager

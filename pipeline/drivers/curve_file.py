@@ -24,7 +24,7 @@ from .curve_schema import Document, DriverEntry, ExpressionEntry, RangeEntry, Se
 from .curves import SAME_TIME_SECONDS, Blend, CurveDriver, Ease, Layer, Performance, Range
 from .driver import After, Driver, DriverOptions, Neutral
 from .driver_kind import kind_of_driver
-from .expressions import named_expression
+from .expressions import expression_called, named_expression
 
 LoadDriver = Callable[[Path, DriverOptions], Driver]
 
@@ -240,7 +240,9 @@ class _Compiler:
         try:
             indices = action_units.resolve(name)
         except UnknownActionUnitError as error:
-            raise _FaultError(loc, str(error)) from error
+            whole = expression_called(name)
+            hint = f" As a whole expression it is {whole}, under 'expressions:'" if whole else ""
+            raise _FaultError(loc, f"{error}{hint}") from error
         for index in indices:
             if index in owner:
                 other = owner[index]
