@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import difflib
 import faulthandler
+import io
 import itertools
 import os
 import re
@@ -65,6 +66,10 @@ def run_command(
     SIGTERM unwinds, so that half-written files go.
     """
     signal.signal(signal.SIGTERM, _on_terminate)
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # names of files may be in any encoding; they are said as they are
+        sys.stdout.reconfigure(errors="surrogateescape")
     with own_stderr():
         try:
             return _unwound(command)

@@ -30,3 +30,4 @@ from .text import plain as plain
 from .text import read_text as read_text
 from .text import read_yaml as read_yaml
 from .text import scalar as scalar
+from .text import shown as shown

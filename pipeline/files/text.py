@@ -66,6 +66,11 @@ def delimiter_of(line: str) -> str:
     return max(",;\t", key=line.count)
 
 
+def shown(text: str) -> str:
+    """The text with escapes for what no UTF-8 can hold: the bytes of a file's name in another encoding."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class YamlError(Exception):
     """A mistake in YAML text, in the words for the user but without the file's name."""
 
@@ -135,9 +140,13 @@ def read_yaml(text: str, *, kind: str, allow_aliases: bool = False) -> Node | No
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         problem = _one_line(error.problem or error.context)
-        raise YamlError(f"not valid YAML ({problem}); check indentation and quotes", line=line) from error
+        advice = _ESCAPES if "escape" in problem else "check indentation and quotes"
+        raise YamlError(f"not valid YAML ({problem}); {advice}", line=line) from error
     except (YAMLError, ValueError, OverflowError) as error:  # the last two by escapes like "\\UFFFFFFFF"
         raise YamlError(f"not valid YAML ({_one_line(error)}); save it as plain text") from error
+
+
+_ESCAPES = "in double quotes a backslash begins an escape: put Windows paths in single quotes, or in none"
 
 
 def _parser() -> YAML:

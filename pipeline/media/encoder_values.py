@@ -50,16 +50,15 @@ def check_word(path: Path, encoder: str, setting: Setting, word: str) -> None:
     """Raises OptionError if a preset or profile is none of the encoder's."""
     listed = _PRESETS if setting.name == "preset" else _PROFILES
     known = listed.get(encoder, ()) or tuple(choice.name for choice in setting.choices)
-    is_number = word.lstrip("-").isdigit()
-    if not known and not is_number and setting.max > setting.min:
-        span = f"{setting.min:g} to {setting.max:g}"
-        raise OptionError(f"{path}: {setting.name} {word!r} is none of {encoder}; use a number from {span}")
-    if is_number and setting.max > setting.min:
-        if not setting.min <= int(word) <= setting.max:
-            raise OptionError(
-                f"{path}: {setting.name} {word} is none of {encoder}; use {setting.min:g} to {setting.max:g}"
-            )
-    elif known and word not in known:
+    if word in known:
+        return
+    has_range = setting.max > setting.min
+    if has_range and (not known or word.lstrip("-").isdigit()):
+        if not word.lstrip("-").isdigit() or not setting.min <= int(word) <= setting.max:
+            words = f"{', '.join(known)}, or " if known else ""
+            span = f"{words}{setting.min:g} to {setting.max:g}"
+            raise OptionError(f"{path}: {setting.name} {word!r} is none of {encoder}; use {span}")
+    elif known:
         close = difflib.get_close_matches(word, known, n=1)
         hint = f"did you mean {close[0]}? There are" if close else "there are"
         raise OptionError(f"{path}: {setting.name} {word!r} is none of {encoder}; {hint} {', '.join(known)}")

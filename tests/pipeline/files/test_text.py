@@ -21,6 +21,7 @@ from retarget.pipeline.files.text import (
     read_text,
     read_yaml,
     scalar,
+    shown,
 )
 
 
@@ -225,3 +226,15 @@ def test_delimiter_of(line: str, delimiter: str) -> None:
 )
 def test_encodings(head: bytes, encoding: str | None) -> None:
     assert encoding_of(head) == encoding
+
+
+def test_a_windows_path_in_double_quotes_is_told_what_to_do() -> None:
+    with pytest.raises(YamlError, match="put Windows paths in single quotes, or in none"):
+        read_yaml('source: "C:\\plates\\a.mov"', kind="a job sheet")
+    node = read_yaml(r"source: C:\plates\a.mov", kind="a job sheet")
+    assert node is not None
+    assert plain(node) == {"source": r"C:\plates\a.mov"}
+
+
+def test_what_is_shown_of_names_that_are_no_utf8() -> None:
+    assert shown("pl\udce4te é") == "pl\\udce4te é"
