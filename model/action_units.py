@@ -97,6 +97,18 @@ ALIASES: Mapping[str, str] = {
     "MOUTHSHIFT": "MouthShift",
 }
 
+EVERYDAY_WORDS: Mapping[str, tuple[str, ...]] = {
+    "smile": ("AU12",), "grin": ("AU12",), "frown": ("AU04", "AU15"), "scowl": ("AU04",), "blink": ("AU45",),
+    "wink": ("AU45",), "squint": ("AU07",), "pout": ("AU17", "AU18"), "kiss": ("AU18",), "pucker": ("AU18",),
+    "sneer": ("AU09", "AU10"), "brow raise": ("AU01", "AU02"), "eyebrows": ("AU01", "AU02"),
+    "brow": ("AU01", "AU04"),
+    "wide eyes": ("AU05",), "eye widen": ("AU05",), "eyes open": ("AU05",), "eyes closed": ("AU45",),
+    "open mouth": ("AU25", "AU26"), "mouth open": ("AU25", "AU26"), "jaw open": ("AU26",), "jaw": ("AU26",),
+    "cheek": ("AU06",), "funnel": ("AU22",), "lip press": ("AU24",), "dimple": ("AU14",), "look left": ("AU61",),
+    "look right": ("AU62",), "look up": ("AU63",), "look down": ("AU64",),
+}  # fmt: skip
+"""What people call movements, for suggestions: none of these is a name of a unit."""
+
 BLENDSHAPES_OF: Mapping[str, tuple[str, ...]] = {
     "AU01L": ("browInnerUp",),
     "AU01R": ("browInnerUp",),
@@ -211,15 +223,32 @@ def _parse(name: str) -> tuple[ActionUnit | None, str | None]:
 
 
 def _suggestion(name: str) -> str:
-    number = re.search(r"\d+", name)
-    if number:
-        nearest = min(
-            (u.name for u in ACTION_UNITS if u.name.startswith("AU")),
-            key=lambda known: abs(int(known[2:]) - int(number[0])),
-        )
-        return f"did you mean {nearest} ({_UNITS[nearest].meaning})?"
-    words = {u.meaning: u.name for u in ACTION_UNITS}
-    close = difflib.get_close_matches(name.strip().lower(), words, n=1, cutoff=0.4)
-    if close:
-        return f"did you mean {words[close[0]]} ({close[0]})?"
+    """The units that were probably meant, where any are near, else all of them."""
+    meant = _meant_by_number(name) if re.search(r"\d", name) else _meant_by_words(name)
+    if meant:
+        return f"did you mean {' or '.join(f'{unit} ({_UNITS[unit].meaning})' for unit in meant)}?"
     return f"known are {', '.join(_UNITS)}"
+
+
+_NEAR_NUMBERS = 2
+"""FACS numbers neighbouring movements alike; further away a number says nothing."""
+
+
+def _meant_by_number(name: str) -> tuple[str, ...]:
+    number = int(re.search(r"\d+", name)[0])  # type: ignore[index]
+    units = [u.name for u in ACTION_UNITS if u.name.startswith("AU")]
+    nearest = min(units, key=lambda known: abs(int(known[2:]) - number))
+    return (nearest,) if abs(int(nearest[2:]) - number) <= _NEAR_NUMBERS else ()
+
+
+def _meant_by_words(name: str) -> tuple[str, ...]:
+    words = re.sub(r"[_ -]+", " ", name.strip().lower())
+    if words in EVERYDAY_WORDS:
+        return EVERYDAY_WORDS[words]
+    shape = re.sub(r"[^a-z]", "", words)
+    of_shape = [entry for entry, shapes in BLENDSHAPES_OF.items() if shape in map(str.lower, shapes)]
+    if of_shape:
+        return tuple(dict.fromkeys(unit.name for unit in ACTION_UNITS if {*unit.entries} & {*of_shape}))
+    known = {**{u.meaning: (u.name,) for u in ACTION_UNITS}, **EVERYDAY_WORDS}
+    close = difflib.get_close_matches(words, known, n=1, cutoff=0.75)
+    return known[close[0]] if close else ()

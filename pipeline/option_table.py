@@ -54,7 +54,7 @@ class Option:
     """Where the default's own text would say nothing: "by device"."""
     choices: tuple[str, ...] = ()
     least: int | None = None
-    """Of a COUNT in a sheet."""
+    """Of a COUNT."""
     words: tuple[str, ...] = ()
     """Other words for its key in a sheet."""
     field: str = ""
@@ -73,6 +73,12 @@ class Option:
         flags = (flag.lstrip("-").replace("-", "_") for flag in self.flags[1:])
         others = dict.fromkeys((*flags, *self.words))
         return tuple(word for word in others if word != self.key)
+
+    def checked_count(self, count: int) -> int:
+        """The count; raises ValueError if it is less than the least."""
+        if self.least is not None and count < self.least:
+            raise ValueError(f"{count} is too few; use {self.least} or more")
+        return count
 
     @property
     def help_with_default(self) -> str:

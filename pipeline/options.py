@@ -82,6 +82,12 @@ class RetargetOptions:
         "start the driver at this time of the output",
         metavar="TIME",
     )
+    driver_frame_rate: Fraction | None = option(
+        None, "--driver-frame-rate", Kind.RATE, PERFORMANCE,
+        "of a capture that counts frames, or has no usable times, and of image sequences: 25, 29.97, 30000/1001",
+        metavar="FPS", shown_default="as the file says; sequences: --frame-rate",
+    )  # fmt: skip
+    """Frames a second of the driver, where it does not say."""
     after: After | None = option(
         None, "--after", Kind.CHOICE, PERFORMANCE,
         "when the driver has ended: back to the source's own (clips, captures), hold the last (curves), loop",
@@ -157,7 +163,7 @@ class RetargetOptions:
         "auto", "--device", Kind.TEXT, RUNNING, "auto, cpu, cuda, cuda:1, mps", shown_default="auto"
     )
     batch: int = option(
-        0, "--batch-size", Kind.COUNT, RUNNING, "faces a pass", metavar="N", shown_default="by device", least=0
+        0, "--batch-size", Kind.COUNT, RUNNING, "faces a pass", metavar="N", shown_default="by device", least=1
     )
     """Faces a forward pass; 0: by the device."""
     overwrite: bool = option(False, "--overwrite", Kind.SWITCH, RUNNING, "replace an existing output")
@@ -171,6 +177,8 @@ class RetargetOptions:
             raise OptionError(f"after {self.after!r} is unknown; use release, hold or loop")
         if not 0 <= self.refine <= MOST_ROUNDS:
             raise OptionError(f"{self.refine} rounds of refining make no sense; use 0 (off) to {MOST_ROUNDS}")
+        if self.batch < 0:
+            raise OptionError(f"a batch of {self.batch} faces makes no sense; use 1 or more, or 0: by the device")
         self.track_options()
         if self.min_face_px is not None and self.min_face_px < 1:
             raise OptionError(f"a smallest face of {self.min_face_px} px makes no sense; use 1 or more")
@@ -266,4 +274,5 @@ class RetargetOptions:
             release_seconds=self.release_seconds,
             neutral=neutral if is_named(neutral) else "auto",  # a picture is measured where the driver is loaded
             face=self.driver_faces.index or 0,
+            frame_rate=self.driver_frame_rate,
         )

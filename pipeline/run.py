@@ -29,7 +29,7 @@ from .report import FaceReport, Report
 from .resources import Resources
 from .session import Session, load_driver, open_session, open_source, read_references
 from .stream import Clock, Progress, Stage, no_progress, prefetched
-from .usage import check_table
+from .usage import check_roles, check_table
 
 BLEND_AHEAD_FRAMES = 2
 
@@ -65,6 +65,8 @@ def retarget_video(
         RetargetError: anything the user can put right, in one line; see pipeline.errors.
     """
     options, resources = options or RetargetOptions(), resources or Resources()
+    several = [driver] if isinstance(driver, str | Path) else driver
+    check_roles(Path(source), map(Path, several))
     started, clock = time.perf_counter(), Clock()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_shared_cores(resources.cores))

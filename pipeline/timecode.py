@@ -34,6 +34,8 @@ def seconds_of(time: float | str, frame_rate: Fraction) -> float:
         ValueError: none of these, a frame that does not exist, or drop-frame at a rate that has none.
     """
     text = str(time).strip()
+    if text[:1] in ("-", "+") and (_CLOCK.match(text[1:]) or _TIMECODE.match(text[1:])):
+        return seconds_of(text[1:], frame_rate) * (-1 if text[0] == "-" else 1)
     if match := _SECONDS.match(text):
         return float(match[1]) * (1e-3 if match[2] == "ms" else 1.0)
     if match := _FRAMES.match(text):
@@ -48,7 +50,7 @@ def seconds_of(time: float | str, frame_rate: Fraction) -> float:
 def counts_frames(time: float | str) -> bool:
     """Whether a time is said in frames or timecode, so that what it means depends on the frame rate."""
     text = str(time).strip()
-    return bool(_FRAMES.match(text) or _TIMECODE.match(text))
+    return bool(_FRAMES.match(text) or _TIMECODE.match(text.lstrip("+-")))
 
 
 def rate_of(written: float | str) -> Fraction:

@@ -7,12 +7,28 @@ from pathlib import Path
 
 from retarget.model import action_units
 
+from .drivers import kind_of_driver
 from .errors import OptionError
 from .files import MADE_FROM, check_output, check_suffix, suffixes
 from .media import check_output_name
 
 MOST_MOMENTS = 24
 """Columns of a contact sheet."""
+
+
+def check_roles(source: Path, drivers: Iterable[Path]) -> None:
+    """Refuses text as a source, which is what drivers are.
+
+    Raises:
+        OptionError: the source is curves or a capture.
+    """
+    kind = kind_of_driver(source)
+    if kind == "clip":
+        return
+    what = "is keyframed curves" if kind == "curves" else "is text, such as a capture"
+    is_swapped = any(kind_of_driver(driver) == "clip" for driver in drivers)
+    advice = "source and driver look swapped" if is_swapped else "name a film or pictures as the source"
+    raise OptionError(f"{source}: {what}, which drives and is not edited; {advice}")
 
 
 def check_film(output: Path, source: Path, read: Iterable[Path], *, overwrite: bool) -> None:

@@ -185,6 +185,19 @@ def test_a_curve_file_of_the_documents(block: Block, at: Path) -> None:
     assert driver.target(np.array([0.0, 1.0]), 0).values.shape[0] == 2
 
 
+def test_the_settings_of_a_curve_file_load_when_pasted(tmp_path: Path) -> None:
+    """Alone, in a folder without any of the files that the documents speak of; and they are the defaults."""
+    (block,) = [b for b in blocks("yaml") if "version:" in b.text]
+    path = tmp_path / "pasted.yaml"
+    path.write_text(block.text)
+    pasted = load_driver(path, frame_rate=Fraction(24))
+    path.write_text("curves: {AU12: 0.5}\n")
+    alone = load_driver(path, frame_rate=Fraction(24))
+    seconds = np.array([0.0, 1.0, 90.0])
+    assert (pasted.target(seconds, 0).values == alone.target(seconds, 0).values).all()
+    assert (pasted.target(seconds, 0).weight == alone.target(seconds, 0).weight).all()
+
+
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_python_of_the_documents(block: Block, at: Path) -> None:
     if block.document == "samples/README.md":

@@ -69,7 +69,11 @@ def test_what_is_light(statement: str, tmp_path: Path) -> None:
         (["-s", "SAMPLE", "-d", "CURVES", "--face", "anna.png"], 2, "anna.png: no such file"),
         (["-s", "SAMPLE", "-d", "CURVES", "--driver-face", "person:0"], 2, "person:0 is nobody"),
         ([], 2, "the following arguments are required"),
-        (["-s", "a.mp4", "-d", "b.yaml", "--strenght", "2"], 2, "unrecognized arguments: --strenght"),
+        (
+            ["-s", "a.mp4", "-d", "b.yaml", "--strenght", "2"],
+            2,
+            "there is no --strenght; did you mean --strength?",
+        ),
         (["-s", "nowhere.mp4", "-d", "b.yaml"], 2, "nowhere.mp4: no such file"),
         (["-s", "SAMPLE", "-d", "nowhere.mp4"], 2, "nowhere.mp4: no such file"),
         (["-s", "SAMPLE", "-d", "CURVES", "--mode", "replace"], 2, "invalid choice: 'replace'"),

@@ -77,8 +77,9 @@ class Manifest:
         if not self._waiting:
             return
         data = ("\n" if self._is_torn else "") + "".join(map(_line, self._waiting))
+        encoded = _encoded(data)
         try:
-            if os.write(self._file, data.encode()) < len(data.encode()):
+            if os.write(self._file, encoded) < len(encoded):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file)
         except OSError as error:
@@ -93,7 +94,7 @@ class Manifest:
     def _compact(self) -> None:
         """Only the entries that count, in their order; synced before it takes the old one's place."""
         header = json.dumps({"retarget_batch": FORMAT_VERSION})
-        wanted = "".join([header + "\n", *map(_line, self.entries.values())]).encode()
+        wanted = _encoded("".join([header + "\n", *map(_line, self.entries.values())]))
         if self.path.is_file() and self.path.read_bytes() == wanted:
             return
         write_whole(self.path, wanted, failure="cannot be written", synced=True)
@@ -128,6 +129,11 @@ def _check_header(lines: Sequence[str], path: Path) -> None:
             f"{path}: is of a newer retarget (format {version}, this one knows {FORMAT_VERSION}); update, or use "
             "another --output-dir"
         )
+
+
+def _encoded(lines: str) -> bytes:
+    """UTF-8; what a file's name has that is no UTF-8 becomes an escape, which JSON reads back as it was."""
+    return lines.encode("utf-8", "backslashreplace")
 
 
 def _line(entry: Entry) -> str:

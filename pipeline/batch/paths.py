@@ -13,10 +13,16 @@ OUTPUT_DIR/.retarget/NAME/pieces/          of a long clip, what is encoded so fa
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 FILE_NAME = "retarget-batch.jsonl"
 HIDDEN_FOLDER = ".retarget"
+
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
+)
+"""Names that are devices on Windows, in any case and with any suffix."""
 
 
 def manifest_path(output_dir: Path) -> Path:
@@ -32,9 +38,10 @@ def hidden_folder(output_dir: Path) -> Path:
 def job_folder(output_dir: Path, name: str) -> Path:
     """The hidden folder of a job; its name is the job's wherever a file system takes that."""
     plain = name not in ("", "lock") and not name.startswith(".") and not set(name) & set('/\\\0:*?"<>|')
-    if not plain or len(name.encode()) > 200:
+    plain = plain and name.partition(".")[0].lower() not in _DEVICES and not name.endswith((".", " "))
+    if not plain or len(os.fsencode(name)) > 200:
         kept = "".join(c if c.isalnum() else "_" for c in name)[:40]
-        name = f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        name = f"{kept}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
     return hidden_folder(output_dir) / name
 
 

@@ -134,7 +134,7 @@ def _sheet(arguments: argparse.Namespace) -> JobSheet:
         arguments.driver,
         output_dir=arguments.output_dir,
         pattern=arguments.name,
-        options=options_said(arguments, Path(arguments.source[0])),  # times count at the first one's rate
+        options_of=functools.partial(options_said, arguments),
     )
     return JobSheet(jobs=jobs, output_dir=arguments.output_dir.absolute(), timeline=None)
 

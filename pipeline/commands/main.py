@@ -7,17 +7,17 @@ import dataclasses
 import json
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import check_output, check_readable, media_of, parse_pattern
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
 from ..stream import hand_over, printable, say, say_aside
-from ..usage import check_film, check_plot, check_preview, check_table
+from ..usage import check_film, check_plot, check_preview, check_roles, check_table
 from .loading import loading
 from .option_flags import add_options, names, options_said
-from .terminal import bars, parser, run_command
+from .terminal import bars, did_you_mean, fail, parser, run_command
 
 if TYPE_CHECKING:
     from ..report import Report
@@ -52,11 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _COMMANDS.get(arguments[0]) if arguments else None
+    if command is None and arguments and not arguments[0].startswith("-"):
+        return fail("retarget", _no_command(arguments[0]), 2)
     return run_command(
         "retarget",
         lambda: command(arguments[1:]) if command else _retarget(arguments),
         interrupted="nothing was written",
     )
+
+
+def _no_command(word: str) -> str:
+    if Path(word).exists():
+        return f"{word}: say --source before what is edited, and --driver before what drives it"
+    hint = did_you_mean(word, _COMMANDS) or f"; there are {', '.join(_COMMANDS)}, or flags alone"
+    return f"no command is called {word!r}{hint}"
 
 
 # Commands
@@ -76,6 +85,7 @@ def _retarget(argv: Sequence[str]) -> int:
     arguments = flags.parse_args(argv)
     source, driver = arguments.source, arguments.driver
     output = arguments.output or default_output(source, driver)
+    check_roles(source, [driver])
     _check_inputs(source, driver)
     options = options_said(arguments, source)
     _check_inputs(*options.face_pictures(), *options.reference_files())
@@ -107,6 +117,7 @@ def _preview(argv: Sequence[str]) -> int:
     add_options(flags, PERFORMANCE)
     arguments = flags.parse_args(argv)
     output = arguments.output or default_output(arguments.source, arguments.driver).with_suffix(".png")
+    check_roles(arguments.source, [arguments.driver])
     _check_inputs(arguments.source, arguments.driver)
     options = options_said(arguments, arguments.source)
     _check_inputs(*options.face_pictures(), *options.reference_files())
@@ -191,6 +202,7 @@ def _curves(argv: Sequence[str]) -> int:
     flags.add_argument("files", type=Path, nargs="+", metavar="FILE", help="YAML, CSV, clip, picture or RUN.json")
     flags.add_argument("-o", "--output", type=Path, default=Path("curves.png"), help="png, pdf or svg")
     flags.add_argument("--units", type=names, default=(), metavar="AU12,AU06", help="only these action units")
+    add_options(flags, keys=("driver_face", "driver_frame_rate"))
     _add_common(flags)
     arguments = flags.parse_args(argv)
     options = options_said(arguments, arguments.files[0])
@@ -199,6 +211,7 @@ def _curves(argv: Sequence[str]) -> int:
     with loading():
         from ..review import plot_curves
 
+    notes: list[str] = []
     plot_curves(
         arguments.files,
         arguments.output,
@@ -206,8 +219,10 @@ def _curves(argv: Sequence[str]) -> int:
         units=arguments.units,
         overwrite=arguments.overwrite,
         progress=_progress(arguments),
+        note=notes.append,
     )
     _say(f"{arguments.output}: {len(arguments.files)} file{'s' * (len(arguments.files) > 1)} plotted", arguments)
+    _note(notes, arguments)
     return 0
 
 
@@ -277,8 +292,12 @@ def _tell(report: Report, headline: str, arguments: argparse.Namespace) -> None:
     what = [f"{report.faces} face{'s' * (report.faces != 1)}", f"{report.shots} shot{'s' * (report.shots != 1)}"]
     elapsed = report.seconds.get("elapsed")
     _say(", ".join([headline, *what, *([f"{elapsed:.1f} s"] if elapsed else [])]), arguments)
+    _note(report.notes, arguments)
+
+
+def _note(notes: Iterable[str], arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
-        for note in report.notes:
+        for note in notes:
             say_aside(textwrap.fill(f"note: {note}", 110, subsequent_indent="      "))
 
 

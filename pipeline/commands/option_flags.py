@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,10 +19,16 @@ T = TypeVar("T")
 
 
 def add_options(
-    flags: argparse.ArgumentParser, *groups: str, owners: tuple[type[Any], ...] = (RetargetOptions, EncodeOptions)
+    flags: argparse.ArgumentParser,
+    *groups: str,
+    keys: Collection[str] = (),
+    owners: tuple[type[Any], ...] = (RetargetOptions, EncodeOptions),
 ) -> None:
-    """The flags of those groups of options, each group under its own heading."""
+    """The flags of those groups of options, each group under its own heading, and single ones by their keys."""
     said = [option for owner in owners for option in options_of(owner)]
+    for option in said:
+        if option.key in keys:
+            _add(flags, option)
     for name in groups:
         group = flags.add_argument_group(name)
         for option in said:
@@ -30,13 +36,15 @@ def add_options(
                 _add(group, option)
 
 
-def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+def _add(group: argparse._ActionsContainer, option: Option) -> None:
     how: dict[str, Any] = {"help": option.help_with_default.replace("%", "%%"), "dest": option.key}
     if option.kind is Kind.SWITCH:
         group.add_argument(*option.flags, action="store_true", **how)
         return
     if option.kind is Kind.CHOICE:
         how["choices"] = option.choices
+    elif option.kind is Kind.COUNT:
+        how["type"] = _count(option)
     elif option.kind is Kind.GAINS:
         how |= {"action": "append", "default": []}
     elif option.kind is Kind.FILES:
@@ -75,7 +83,7 @@ def _said(arguments: argparse.Namespace, owner: type[Any], clock: _Clock) -> lis
 def _value(option: Option, written: Any, clock: _Clock) -> Any:
     """What was written, as the field takes it."""
     flag = option.flags[0]
-    if option.kind is Kind.TIME:
+    if option.kind in (Kind.TIME, Kind.LENGTH):
         return clock.seconds(written, flag)
     if option.kind is Kind.NEUTRAL:
         return clock.neutral(written, flag)
@@ -132,6 +140,26 @@ def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
     return convert
 
 
+def _count(option: Option) -> Callable[[str], int]:
+    """A whole number in the option's range."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is not {Kind.COUNT.value}") from error
+        return option.checked_count(number)
+
+    return checked(convert)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {Kind.NUMBER.value}") from error
+
+
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -151,9 +179,7 @@ def _gains(text: str) -> dict[str, float]:
 
 
 _PARSERS: Mapping[Kind, Callable[[str], Any]] = {
-    Kind.NUMBER: float,
-    Kind.LENGTH: float,
-    Kind.COUNT: int,
+    Kind.NUMBER: _number,
     Kind.NAMES: names,
     Kind.GAINS: _gains,
     Kind.FACES: checked(FaceSelection.parse),
@@ -161,4 +187,4 @@ _PARSERS: Mapping[Kind, Callable[[str], Any]] = {
     Kind.FILE: Path,
     Kind.FILES: Path,
 }
-"""TIME and NEUTRAL stay text until the source is known."""
+"""TIME, LENGTH and NEUTRAL stay text until the source is known."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import faulthandler
+import io
+import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
@@ -18,10 +22,29 @@ from .signals import ending_signals
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, like every other error."""
+    """Says what is wrong in one line, like every other error; takes -1s and -00:00:01:12 for values, not flags."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but a misspelt flag is named before what is missing without it."""
+        said = sys.argv[1:] if args is None else list(args)
+        for word in itertools.takewhile(lambda word: word != "--", said):
+            flag = word.partition("=")[0]
+            if flag.startswith("--") and flag not in self._option_string_actions:
+                self.error(f"there is no {flag}{did_you_mean(flag, self._option_string_actions)}")
+        return super().parse_args(said, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """ "; did you mean --strength?" where one of the known words is near, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def parser(prog: str, description: str, epilog: str | None = None) -> Parser:
@@ -43,6 +66,10 @@ def run_command(
     SIGTERM and its like unwind, so that half-written files go.
     """
     whole_streams()
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # names of files may be in any encoding; they are said as they are
+        sys.stdout.reconfigure(errors="surrogateescape")
     with own_stderr(), ending_signals():
         try:
             return _unwound(command)
@@ -83,11 +110,33 @@ def bars(*, quiet: bool, unit: str = "frame") -> Progress[Any]:
         return no_progress
     stream = Unminded(sys.stderr)
 
+    has_width = _columns() > 0
+
     def show(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:
-        how = {"file": stream, "unit": unit, "leave": False, "dynamic_ncols": True}
-        return tqdm(items, desc=f"{label:>8}", total=total or None, **how)
+        return tqdm(
+            items,
+            desc=f"{label:>8}",
+            total=total or None,
+            file=stream,
+            unit=unit,
+            leave=False,
+            ncols=None if has_width else _USUAL_COLUMNS,
+            nrows=None if has_width else _USUAL_ROWS,
+            dynamic_ncols=has_width,
+        )
 
     return show
+
+
+_USUAL_COLUMNS, _USUAL_ROWS = 80, 24
+
+
+def _columns() -> int:
+    """Of the terminal; 0 where it does not say, as under `script` and on CI."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return 0
 
 
 @contextlib.contextmanager
@@ -121,7 +170,8 @@ def own_stderr() -> Iterator[None]:
 
 
 def whole_streams() -> None:
-    """Opens what of stdin, stdout and stderr is closed, on nothing: the next file would be taken for it."""
+    """Opens what of stdin, stdout and stderr is closed, on nothing: the next file would be taken for it. Names of
+    files may be in any encoding, and are said as they are."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -129,3 +179,5 @@ def whole_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free, which is this one
     sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")

@@ -8,6 +8,8 @@ from .driver import Driver as Driver
 from .driver import DriverOptions as DriverOptions
 from .driver import Mode as Mode
 from .driver import Neutral as Neutral
+from .driver_kind import DriverKind as DriverKind
+from .driver_kind import kind_of_driver as kind_of_driver
 from .face_drivers import FaceDrivers as FaceDrivers
 from .load import DriverReader as DriverReader
 from .load import files_of_driver as files_of_driver

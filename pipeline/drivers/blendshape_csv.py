@@ -1,43 +1,79 @@
-"""CSVs of ARKit's or MediaPipe's blendshapes, which follow no standard."""
+"""Tables of ARKit's or MediaPipe's blendshapes, which follow no standard."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 
 from retarget.model import action_units
 
 from ..faces import blendshapes
-from .capture_csv import CaptureSource
-from .capture_file import SeriesFile, confidence_of, from_shapes, rows_of_face, series_file
+from .capture_file import (
+    CaptureFormat,
+    FaceRows,
+    SeriesFile,
+    SeriesKind,
+    face_rows,
+    from_shapes,
+    series_file,
+    shape_columns,
+)
+from .capture_table import CaptureSource
+from .capture_time import time_columns
 
-_NEARLY_DEAD = ("eyewide", "nosesneer", "cheeksquint")
-"""Blendshapes (lower case) that MediaPipe's model keeps near 0 whatever the face does."""
+NEARLY_DEAD = tuple(name for name in blendshapes.NAMES if name.startswith(("eyeWide", "noseSneer", "cheekSquint")))
+"""Blendshapes that MediaPipe's model keeps near 0 whatever the face does."""
 
-
-def read_blendshapes(source: CaptureSource) -> SeriesFile:
-    """A CSV with most of ARKit's names and a column of time; there is no standard, so any order and case."""
-    shapes = [name for name in source.header.names if blendshapes.count_known([name])]
-    table, notes = rows_of_face(source, shapes)
-    confidence = confidence_of(table)
-    values, filled = from_shapes(table, shapes, confidence > 0)
-    dead = [
-        name
-        for name in shapes
-        if name.startswith(_NEARLY_DEAD) and np.nan_to_num(table.numbers(name)).max() < 0.01
-    ]
-    lost = [u for u in action_units.ACTION_UNITS if _made_of(u, dead)]
-    if lost:
-        names = ", ".join(unit.name for unit in lost)
-        notes.append(
-            f"{names} never move in this capture (MediaPipe hardly reports them); left to the performance"
-        )
-    for unit in lost:
-        filled[list(action_units.resolve(unit.name))] = False
-    return series_file(source, table, "blendshapes", values, filled, confidence, notes=notes)
+_DEAD_BELOW = 0.01
+_ENOUGH = 3
+"""Blendshapes that make a table with a time one of blendshapes; exports of the lower face alone have a dozen."""
 
 
-def _made_of(unit: action_units.ActionUnit, dead: Sequence[str]) -> bool:
-    shapes = [s.lower() for entry in unit.entries for s in blendshapes.WEIGHTS.get(entry, {})]
-    return bool(shapes) and all(shape in dead for shape in shapes)
+def has_most_shapes(source: CaptureSource) -> bool:
+    """Whether most of ARKit's blendshapes are columns."""
+    return blendshapes.count_known(source.header.names) > len(blendshapes.NAMES) // 2
+
+
+def read_shapes(
+    source: CaptureSource, kind: SeriesKind, *, may_be_dead: Collection[str] = NEARLY_DEAD
+) -> SeriesFile:
+    """Blendshapes in 0..1, in any order and spelling, timed by whatever the table has.
+
+    Action units whose shapes are all among `may_be_dead` and stay near 0 are left to the performance.
+    """
+    rows = face_rows(source, shape_columns(source.path, source.header.names))
+    values, filled = from_shapes(rows)
+    lost = _unreported(rows, may_be_dead)
+    for name in lost:
+        filled[list(action_units.resolve(name))] = False
+    notes = [f"{', '.join(lost)} never move in this capture; left to the performance"] if lost else []
+    return series_file(source, rows, kind, values, filled, notes=notes)
+
+
+def _unreported(rows: FaceRows, may_be_dead: Collection[str]) -> list[str]:
+    """The action units that the capture seems to know, and does not report."""
+    shapes = {name: blendshapes.known_name(name) for name in rows.columns}
+    dead = {
+        shape
+        for name, shape in shapes.items()
+        if shape in may_be_dead and np.nan_to_num(rows.table.numbers(name)).max() < _DEAD_BELOW
+    }
+    made_of = {
+        unit.name: {shape for entry in unit.entries for shape in blendshapes.WEIGHTS.get(entry, {})}
+        for unit in action_units.ACTION_UNITS
+    }
+    return [name for name, parts in made_of.items() if parts and parts <= dead]
+
+
+def _is_blendshapes(source: CaptureSource) -> bool:
+    known = blendshapes.count_known(source.header.names)
+    return has_most_shapes(source) or (known >= _ENOUGH and bool(time_columns(source.header)))
+
+
+BLENDSHAPES = CaptureFormat(
+    "blendshapes",
+    "ARKit's or MediaPipe's blendshapes beside a time (jawOpen; CSV, JSON, JSON lines)",
+    _is_blendshapes,
+    lambda source: read_shapes(source, "blendshapes"),
+)

@@ -1,35 +1,46 @@
-"""Capture files of every format as expressions over time; the header tells the formats apart."""
+"""Capture files of every format as expressions over time; what is in a file tells the formats apart."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from retarget.model import action_units
-
 from ..errors import DriverError
 from ..faces import blendshapes
-from .blendshape_csv import read_blendshapes
-from .capture_csv import CaptureSource, Header, read_header
-from .capture_file import SeriesFile, SeriesKind
+from . import capture_json, face_cap, ifacialmocap
+from .audio2face import AUDIO2FACE
+from .bare_units import BARE_UNITS, IMOTIONS
+from .blendshape_csv import BLENDSHAPES
+from .capture_csv import find_table, open_text
+from .capture_file import CaptureFormat, SeriesFile
+from .capture_table import CaptureSource, Header
 from .driver import DriverOptions
-from .live_link_face import read_live_link
+from .face_cap import FACE_CAP
+from .ifacialmocap import IFACIALMOCAP
+from .live_link_face import LIVE_LINK_FACE
+from .metahuman import METAHUMAN
 from .neutral import neutral_of
-from .openface import INTENSITY, read_openface
-from .py_feat import BARE_UNIT, read_py_feat
+from .openface import OPENFACE
+from .py_feat import PY_FEAT
 from .series import SeriesDriver
-from .tracking_csv import read_tracking
+from .tracking_csv import TRACKING
+
+FORMATS: tuple[CaptureFormat, ...] = (
+    TRACKING, OPENFACE, PY_FEAT, LIVE_LINK_FACE, AUDIO2FACE, FACE_CAP, IFACIALMOCAP, METAHUMAN, IMOTIONS,
+    BLENDSHAPES, BARE_UNITS,
+)  # fmt: skip
+"""Every format, those with the clearest marks first."""
 
 
-def load_capture(path: Path, options: DriverOptions, *, frame_rate: Fraction | None = None) -> SeriesDriver:
-    """A capture CSV as a driver, measured from the neutral that the options ask for.
+def load_capture(path: Path, options: DriverOptions) -> SeriesDriver:
+    """A capture as a driver, measured from the neutral that the options ask for.
 
     Raises:
         DriverError: the file cannot be used (see `read_series`), or shows no face at the neutral's time.
     """
-    file = read_series(path, face=options.face, frame_rate=frame_rate)
+    file = read_series(path, face=options.face, frame_rate=options.frame_rate)
     try:
         neutral = neutral_of(file.series, options.neutral)
     except DriverError as error:
@@ -38,56 +49,66 @@ def load_capture(path: Path, options: DriverOptions, *, frame_rate: Fraction | N
 
 
 def read_series(path: str | Path, *, face: int = 0, frame_rate: Fraction | None = None) -> SeriesFile:
-    """One face's expression over time from a capture CSV, whose format is told by its header.
+    """One face's expression over time from a capture file, whose format is told by what is in it.
 
-    `face` picks one of several faces, from 0, in the order of their ids. `frame_rate` times files that count
-    frames and have no seconds (assumed 30, with a note, where it is needed and None).
+    `face` picks one of several faces, from 0, in the order of their ids. `frame_rate` times the frames of the
+    file, or its rows; None: its own times do, else (assumed 30, with a note) its frame numbers.
 
     Raises:
-        DriverError: unreadable file, unknown header, missing columns, no rows, no such face, a value that is
-            no number or out of range, times that do not increase. One line, with line and column.
+        DriverError: unreadable file, no known format, missing columns, no rows, no such face, a value that is no
+            number or out of range, times that go back. One line, with line and column.
     """
     path = Path(path)
-    header = read_header(path)
-    kind = _kind_of(path, header)
-    return _READERS[kind](CaptureSource(path, header, face, frame_rate))
+    source = replace(_source(path), face=face, frame_rate=frame_rate)
+    for known in FORMATS:
+        if known.is_it(source):
+            file = known.read(source)
+            return replace(file, notes=tuple(f"{path.name}: {note}" for note in file.notes))
+    raise DriverError(f"{path}: {_refusal(source)}")
+
+
+def _source(path: Path) -> CaptureSource:
+    """The file as a table, however it is packed."""
+    with open_text(path) as file:
+        first = next((line for line in file if line.strip()), "")
+    if first.lstrip().startswith(("{", "[")):
+        return capture_json.unpacked(path)
+    if face_cap.is_face_cap(first):
+        return face_cap.unpacked(path)
+    if ifacialmocap.is_ifacialmocap(first):
+        return ifacialmocap.unpacked(path)
+    table = find_table(path, lambda header: _is_known(path, header))
+    return CaptureSource(path, table.header, table.rows)
+
+
+def _is_known(path: Path, header: Header) -> bool:
+    source = CaptureSource(path, header, tuple)
+    return any(known.is_it(source) for known in FORMATS)
 
 
 _PRESENCE = re.compile(r"au\d\d_c$")
-_SIDED_ENTRIES = tuple(name for unit in action_units.ACTION_UNITS if unit.sided for name in unit.entries)
-_PY_FEAT_MARKS = ("facerectx", "facescore", "approx_time", "input")
 
 
-def _kind_of(path: Path, header: Header) -> SeriesKind:
-    """Which format has such a header.
-
-    Raises:
-        DriverError: none that is known.
-    """
-    shapes = blendshapes.count_known(header.names)
-    if any(name in header for name in _SIDED_ENTRIES):
-        return "retarget"
-    if any(INTENSITY.match(name) for name in header.names):
-        return "openface"
-    if any(BARE_UNIT.match(name) for name in header.names) and header.first_of(*_PY_FEAT_MARKS):
-        return "py-feat"
-    if shapes > len(blendshapes.NAMES) // 2:
-        return "live-link-face" if "timecode" in header else "blendshapes"
-    if any(_PRESENCE.match(name) for name in header.names) or {"success", "confidence"} <= set(header.names):
-        raise DriverError(
-            f"{path}: an OpenFace file without intensities (AU01_r ...); run FeatureExtraction with -aus"
-        )
-    raise DriverError(
-        f"{path}: no known capture format; columns of OpenFace (AU12_r), retarget track (AU12L, AU12R), "
-        "py-feat (AU12, FaceScore), Live Link Face (Timecode, JawOpen) or MediaPipe/ARKit blendshapes (jawOpen) "
-        "are understood"
-    )
+def _refusal(source: CaptureSource) -> str:
+    """What the file looks like, and what is known."""
+    names = source.header.names
+    if any(_PRESENCE.match(name) for name in names) or {"success", "confidence"} <= set(names):
+        return "an OpenFace file without intensities (AU01_r ...); run FeatureExtraction with -aus"
+    known = "; ".join(format_.what for format_ in FORMATS)
+    return f"no known capture format: {_looks(names)}. Known are {known}"
 
 
-_READERS: Mapping[SeriesKind, Callable[[CaptureSource], SeriesFile]] = {
-    "openface": read_openface,
-    "retarget": read_tracking,
-    "py-feat": read_py_feat,
-    "live-link-face": read_live_link,
-    "blendshapes": read_blendshapes,
-}
+def _looks(names: tuple[str, ...]) -> str:
+    """What the columns look like."""
+    shapes = blendshapes.count_known(names)
+    if shapes:
+        few = f"{shapes} of ARKit's {len(blendshapes.NAMES)} blendshapes"
+        return f"it looks like a table with {few} and no time beside them (add 'timestamp' or 'frame')"
+    if {"shot", "start frame", "scene number"} & set(names):
+        return "it looks like a list of shots"
+    if {"source", "driver"} & set(names):
+        return "it looks like a job sheet, for 'retarget batch'"
+    shown = ", ".join(name for name in names[:6] if name)[:80]
+    if len(names) < 2:
+        return f"it looks like text without columns ({shown})" if shown else "it has no columns"
+    return f"it looks like a table of {len(names)} columns ({shown}{', ...' if len(names) > 6 else ''})"

@@ -18,13 +18,14 @@ from pydantic_core import ErrorDetails
 from retarget.model import action_units
 
 from ..errors import DriverError, UnknownActionUnitError
-from ..files import Location, YamlError, lines_of, parse_pattern, plain, read_text, read_yaml, suffixes
+from ..files import Location, YamlError, lines_of, parse_pattern, plain, read_text, read_yaml
 from ..timecode import rate_of, seconds_of
 from .capture import load_capture
 from .curve_schema import Document, DriverEntry, ExpressionEntry, RangeEntry, Section
 from .curves import LIPS_TOGETHER, SAME_TIME_SECONDS, Blend, CurveDriver, Ease, Layer, Performance, Range
 from .driver import After, Driver, DriverOptions, Neutral
-from .expressions import named_expression
+from .driver_kind import kind_of_driver
+from .expressions import expression_called, named_expression
 
 LIPS_TOGETHER_NAME = "lips_together"
 
@@ -41,7 +42,8 @@ def load_curves(
     """The curve file as a driver.
 
     `frame_rate` (the source's) is what frame numbers and timecodes count at unless the file says otherwise.
-    Of `options`, the offset is added to the file's and `after`, if given, replaces it. `load_driver` opens
+    Of `options`, the offset is added to the file's, `after`, if given, replaces it, and `frame_rate` is of what it
+    plays. `load_driver` opens
     the clips and captures that the file names; without it only capture CSVs can be.
 
     Raises:
@@ -113,10 +115,7 @@ class _Compiler:
         self._full_scale = action_units.OPENFACE_SCALE if document.scale == "openface" else 1.0
         self._rate = source_rate
         if document.frame_rate is not None:
-            try:
-                self._rate = rate_of(document.frame_rate)
-            except ValueError as error:
-                raise _FaultError(("frame_rate",), str(error)) from error
+            self._rate = _rate(document.frame_rate, ("frame_rate",))
 
     def driver(self, options: DriverOptions) -> CurveDriver:
         document = self._document
@@ -149,7 +148,7 @@ class _Compiler:
             return performance
         # what the file says about the end holds for its driver too, unless that has a word of its own
         after = section.driver.after or options.after or section.after
-        driver = self._file_driver(section.driver, (*loc, "driver"), performance, after)
+        driver = self._file_driver(section.driver, (*loc, "driver"), performance, after, options.frame_rate)
         return replace(performance, driver=driver)
 
     def _inherited(self, section: Section) -> Section:
@@ -159,16 +158,23 @@ class _Compiler:
         return section.model_copy(update=missing)
 
     def _file_driver(
-        self, wanted: DriverEntry, loc: Location, performance: Performance, after: After | None
+        self,
+        wanted: DriverEntry,
+        loc: Location,
+        performance: Performance,
+        after: After | None,
+        frame_rate: Fraction | None,
     ) -> Driver:
         path = self._path.parent / wanted.file
-        if path.suffix.lower() in suffixes.CURVES:
+        if kind_of_driver(path) == "curves":
             raise _FaultError(loc, f"{wanted.file} is a curve file; a driver here is a clip or a capture CSV")
         fixed: Mapping[float | str, Neutral] = {"auto": "auto", "none": "none"}
         neutral = fixed.get(wanted.neutral)
         if neutral is None:
             neutral = self._time(wanted.neutral, (*loc, "neutral"))
         offset = self._time(wanted.offset, (*loc, "offset"), may_be_negative=True)
+        if wanted.frame_rate is not None:
+            frame_rate = _rate(wanted.frame_rate, (*loc, "frame_rate"))
         release = performance.release_seconds
         if wanted.release is not None:
             release = self._time(wanted.release, (*loc, "release"))
@@ -179,6 +185,7 @@ class _Compiler:
             release_seconds=release,
             neutral=neutral,
             face=wanted.face,
+            frame_rate=frame_rate,
         )
         if parse_pattern(path) is None and not os.path.exists(path):  # the opener looks for pictures of a pattern
             raise _FaultError(loc, f"no file {wanted.file} beside the curve file; correct the path")
@@ -236,7 +243,9 @@ class _Compiler:
         try:
             indices = _indices_of(name)
         except UnknownActionUnitError as error:
-            raise _FaultError(loc, str(error)) from error
+            whole = expression_called(name)
+            hint = f" As a whole expression it is {whole}, under 'expressions:'" if whole else ""
+            raise _FaultError(loc, f"{error}{hint}") from error
         for index in indices:
             if index in owner:
                 entry = LIPS_TOGETHER_NAME if index == LIPS_TOGETHER else action_units.NAMES[index]
@@ -297,6 +306,13 @@ def _indices_of(name: str) -> tuple[int, ...]:
     if name.lower().replace(" ", "_") == LIPS_TOGETHER_NAME:
         return (LIPS_TOGETHER,)
     return action_units.resolve(name)
+
+
+def _rate(written: float | str, loc: Location) -> Fraction:
+    try:
+        return rate_of(written)
+    except ValueError as error:
+        raise _FaultError(loc, str(error)) from error
 
 
 def _layer(

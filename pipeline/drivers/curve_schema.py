@@ -118,6 +118,7 @@ class DriverEntry(_Strict):
     neutral: _Time = "auto"
     """"auto", "none" or a time in the driver."""
     face: _FaceNumber = 0
+    frame_rate: _Time | None = None
 
     @model_validator(mode="before")
     @classmethod

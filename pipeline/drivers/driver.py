@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import OptionError
@@ -58,6 +59,8 @@ class DriverOptions:
     """What the driver's expression is measured from: estimated, nothing, or the driver at this second."""
     face: int = 0
     """Which face of a file with several, from 0."""
+    frame_rate: Fraction | None = None
+    """Frames a second of a capture or image sequence; None: as it says itself, else 30 or the sequences' rate."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.offset_seconds):

@@ -11,7 +11,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from ..errors import DriverError
+from retarget.model import action_units
+
+from ..errors import DriverError, UnknownActionUnitError
 
 EXPRESSIVE_UNITS: tuple[str, ...] = (
     "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12", "AU14", "AU15", "AU17", "AU20",
@@ -53,10 +55,27 @@ def named_expression(name: str) -> Mapping[str, float]:
     Raises:
         DriverError: no such expression; the message names the nearest.
     """
-    key = name.strip().lower().replace(" ", "_").replace("-", "_")
+    known = expression_called(name)
+    if known is None:
+        raise DriverError(f"unknown expression {name!r}; {_suggestion(name)}")
+    return EXPRESSIONS[known]
+
+
+def expression_called(name: str) -> str | None:
+    """The name of the expression that is meant, None if it is none."""
+    key = _key(name)
     key = ALIASES.get(key, key)
-    if key not in EXPRESSIONS:
-        close = difflib.get_close_matches(key, [*EXPRESSIONS, *ALIASES], n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(EXPRESSIONS)}"
-        raise DriverError(f"unknown expression {name!r}; {hint}")
-    return EXPRESSIONS[key]
+    return key if key in EXPRESSIONS else None
+
+
+def _key(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _suggestion(name: str) -> str:
+    try:
+        action_units.resolve(name)
+    except UnknownActionUnitError:
+        close = difflib.get_close_matches(_key(name), [*EXPRESSIONS, *ALIASES], n=1, cutoff=0.7)
+        return f"did you mean {close[0]}?" if close else f"known are {', '.join(EXPRESSIONS)}"
+    return f"it is an action unit: write {{{name.strip()}: 0.5}}"

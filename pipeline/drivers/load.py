@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from ..errors import DriverError, OptionError
+from ..errors import DriverError, OptionError, VideoOpenError
 from ..faces import FaceSelection, TrackingCache, clip_series
-from ..files import suffixes
+from ..files import parse_pattern, suffixes
 from ..records import ExpressionSeries
 from ..smoothing import smooth
 from ..stream import Clock, Progress, no_progress
 from .capture import read_series
 from .curve_file import load_curves
 from .driver import Driver, DriverOptions
+from .driver_kind import kind_of_driver
 from .face_drivers import FaceDrivers
 from .measuring import Measuring
 from .neutral import neutral_of
@@ -45,7 +46,7 @@ class DriverReader:
         Raises:
             RetargetError: the file cannot be used, or shows no face.
         """
-        if path.suffix.lower() in suffixes.CURVES:
+        if kind_of_driver(path) == "curves":
             return load_curves(path, frame_rate=frame_rate, options=play, load_driver=self._measured)
         return self._measured(path, play)
 
@@ -58,27 +59,35 @@ class DriverReader:
         return np.asarray(series.values.mean(axis=0), np.float32)
 
     def _measured(self, path: Path, play: DriverOptions) -> Driver:
-        if path.suffix.lower() in suffixes.CAPTURES:
+        if kind_of_driver(path) == "capture":
             if self.how.faces.is_of_person:
                 raise OptionError(
                     f"{path}: shows no pictures to know a person by; count its faces: --driver-face 1"
                 )
-            capture = read_series(path, face=play.face)
+            capture = read_series(path, face=play.face, frame_rate=play.frame_rate)
             return self._series_driver(path, capture.series, play, capture.notes)
         order = self.how.faces
         selection = order if order.index == play.face else FaceSelection(order.order, play.face)
-        return self._series_driver(path, self._clip_series(path, selection), play, sees_lips=True)
+        series = self._clip_series(path, selection, play.frame_rate)
+        return self._series_driver(path, series, play, _unused_rate(path, play), sees_lips=True)
 
-    def _clip_series(self, path: Path, selection: FaceSelection) -> ExpressionSeries:
-        return clip_series(
-            path,
-            selection,
-            self.how.track,
-            sequence_rate=self.how.sequence_rate,
-            clock=self.clock,
-            progress=self.progress,
-            cache=self.cache,
-        )
+    def _clip_series(
+        self, path: Path, selection: FaceSelection, frame_rate: Fraction | None = None
+    ) -> ExpressionSeries:
+        try:
+            return clip_series(
+                path,
+                selection,
+                self.how.track,
+                sequence_rate=frame_rate or self.how.sequence_rate,
+                clock=self.clock,
+                progress=self.progress,
+                cache=self.cache,
+            )
+        except VideoOpenError as error:
+            if not path.is_file() or path.suffix.lower() in _CLIPS:
+                raise
+            raise DriverError(f"{path}: is no driver that is known; {_KNOWN}") from error
 
     def _series_driver(
         self,
@@ -90,7 +99,9 @@ class DriverReader:
         sees_lips: bool = False,
     ) -> SeriesDriver:
         """A measured series, smoothed, on the source's time."""
-        values = smooth(series.values, series.seconds, window_seconds=self.how.smooth_seconds)
+        seen = series.confidence > 0  # what a lost face seems to show is no neighbour to smooth with
+        values = np.array(series.values, np.float64)
+        values[seen] = smooth(values[seen], series.seconds[seen], window_seconds=self.how.smooth_seconds)
         filled = series.filled.copy()
         if not self.how.gaze:
             filled[list(action_units.GAZE)] = False
@@ -108,6 +119,17 @@ class DriverReader:
             raise DriverError(f"{path}: {error}") from error
 
 
+_CLIPS = frozenset({*suffixes.FILMS, *suffixes.PICTURES})
+_KNOWN = "give a clip, a picture, curves (.yaml) or a capture (.csv, .txt, .json)"
+
+
+def _unused_rate(path: Path, play: DriverOptions) -> tuple[str, ...]:
+    """The note for a rate that a driver with times of its own has no use for."""
+    if play.frame_rate is None or parse_pattern(path) is not None:
+        return ()
+    return (f"{path.name}: plays at its own times; the driver's frame rate is for captures and image sequences",)
+
+
 def files_of_driver(path: Path, *, frame_rate: Fraction) -> list[Path]:
     """Every file a driver is read from: itself and, for a curve file, the clips and captures it plays.
 
@@ -122,6 +144,6 @@ def files_of_driver(path: Path, *, frame_rate: Fraction) -> list[Path]:
         files.append(file)
         return FaceDrivers(())
 
-    if path.suffix.lower() in suffixes.CURVES:
+    if kind_of_driver(path) == "curves":
         load_curves(path, frame_rate=frame_rate, load_driver=note)
     return files

@@ -6,17 +6,24 @@ import re
 
 from retarget.model import action_units
 
-from .capture_csv import CaptureSource
-from .capture_file import SeriesFile, confidence_of, rows_of_face, series_file, unit_columns
+from .capture_file import CaptureFormat, SeriesFile, face_rows, series_file, unit_columns
+from .capture_table import CaptureSource
 
-INTENSITY = re.compile(r"au\d\d_r$")
+_INTENSITY = re.compile(r"au_?0?\d{1,2}_r$")
 """Columns of intensities, in lower case."""
 
+FIRST_FRAME = 1.0
 
-def read_openface(source: CaptureSource) -> SeriesFile:
+
+def _is_openface(source: CaptureSource) -> bool:
+    return any(_INTENSITY.match(name) for name in source.header.names)
+
+
+def _read(source: CaptureSource) -> SeriesFile:
     """OpenFace FeatureExtraction, FaceLandmarkImg and pyfaceau; `_r` columns on the 0..5 scale."""
-    columns = [name for name in source.header.names if INTENSITY.match(name)]
-    table, notes = rows_of_face(source, columns)
-    confidence = confidence_of(table)
-    values, filled = unit_columns(table, columns, confidence > 0, action_units.OPENFACE_SCALE)
-    return series_file(source, table, "openface", values, filled, confidence, notes=notes)
+    rows = face_rows(source, [name for name in source.header.names if _INTENSITY.match(name)])
+    values, filled = unit_columns(rows, action_units.OPENFACE_SCALE)
+    return series_file(source, rows, "openface", values, filled, counts_from=FIRST_FRAME)
+
+
+OPENFACE = CaptureFormat("openface", "OpenFace (AU12_r)", _is_openface, _read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ def units_of(regions: Sequence[str]) -> tuple[int, ...]:
         try:
             wanted.update(action_units.resolve(name))
         except UnknownActionUnitError as error:
-            raise UnknownActionUnitError(
-                f"region {name!r} is none of {', '.join(REGIONS)}, and {error}"
-            ) from error
+            close = difflib.get_close_matches(name.lower(), REGIONS, n=1)
+            rest = f"; did you mean {close[0]}?" if close else f", and {error}"
+            raise UnknownActionUnitError(f"region {name!r} is none of {', '.join(REGIONS)}{rest}") from error
     return tuple(sorted(wanted))

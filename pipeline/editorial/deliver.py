@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import opentimelineio as otio
 
 from ..errors import OptionError
-from ..files import parse_pattern, write_whole
+from ..files import parse_pattern, shown, write_whole
 from .clips import clips_of, speed_of
 from .media_info import MediaInfo, has_media, probe_media
 from .shot import TimelineShot
@@ -70,7 +70,7 @@ def write_timeline(path: Path, clips: Sequence[Delivered], base: Timeline | None
     """
     if path.suffix.lower() != ".otio":
         raise OptionError(f"{path}: cannot write a timeline as {path.suffix or 'that'}; name it .otio")
-    timeline = otio.schema.Timeline(path.stem) if base is None else base.native.deepcopy()
+    timeline = otio.schema.Timeline(shown(path.stem)) if base is None else base.native.deepcopy()
     shots = [] if base is None else [clip for _, clip in clips_of(timeline)]
     loose = otio.schema.Track("retarget", kind=otio.schema.TrackKind.Video)
     for made in clips:
@@ -111,7 +111,7 @@ def _show_output(clip: Any, made: Delivered, shot: TimelineShot, output: MediaIn
 
 
 def _clip_of_output(made: Delivered, output: MediaInfo) -> otio.schema.Clip:
-    clip = otio.schema.Clip(made.name)
+    clip = otio.schema.Clip(shown(made.name))
     _attach(clip, made, output)
     clip.source_range = _range(output.start_frame, output.frame_count, output.rate)
     return clip
@@ -121,9 +121,9 @@ def _attach(clip: Any, made: Delivered, output: MediaInfo) -> None:
     reference = _reference(output)
     clip.set_media_references({otio.schema.Clip.DEFAULT_MEDIA_KEY: reference}, otio.schema.Clip.DEFAULT_MEDIA_KEY)
     clip.metadata["retarget"] = {
-        "job": made.name,
-        "source": str(made.source),
-        "drivers": [str(driver) for driver in made.drivers],
+        "job": shown(made.name),
+        "source": shown(str(made.source)),
+        "drivers": [shown(str(driver)) for driver in made.drivers],
     }
     for mark in made.marks:
         clip.markers.append(
@@ -131,7 +131,7 @@ def _attach(clip: Any, made: Delivered, output: MediaInfo) -> None:
                 name=mark.name,
                 marked_range=_range(output.start_frame + mark.start_frame, mark.frame_count, output.rate),
                 color=mark.color,
-                comment=mark.comment,
+                comment=shown(mark.comment),
                 metadata={"retarget": {"output_frame": mark.start_frame}},
             )
         )
@@ -144,7 +144,7 @@ def _reference(output: MediaInfo) -> Any:
         return otio.schema.ExternalReference(output.path.absolute().as_uri(), available)
     return otio.schema.ImageSequenceReference(
         target_url_base=f"{pattern.folder.absolute().as_uri()}/",
-        name_prefix=pattern.prefix,
+        name_prefix=shown(pattern.prefix),
         name_suffix=pattern.suffix,
         start_frame=next(iter(pattern.files())),
         rate=float(output.rate),

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import opentimelineio as otio
@@ -29,7 +29,7 @@ class MediaFinder:
         for path in said:
             if has_media(path):
                 return path, ""
-        names = list(dict.fromkeys([*(path.name for path in said), *_names_of(clip)]))
+        names = list(dict.fromkeys(map(_last_part, [*(path.name for path in said), *_names_of(clip)])))
         for name in names:
             found = self._named(name)
             if len(found) > 1:
@@ -100,6 +100,11 @@ def _sequences(pictures: Iterable[Path]) -> list[Path]:
 
 def _path_of(url: str) -> Path:
     return Path(otio.url_utils.filepath_from_url(url) if url.startswith("file:") else url)
+
+
+def _last_part(name: str) -> str:
+    r"""The name without folders as Windows writes them: `C:\plates\a.mov`, `\\server\plates\a.mov`."""
+    return PureWindowsPath(name).name if "\\" in name else name
 
 
 def _names_of(clip: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
@@ -43,9 +44,19 @@ NAMES: tuple[str, ...] = (
 """ARKit's 52 blendshapes. MediaPipe has 51 of them (no tongueOut) plus `_neutral`."""
 
 
+def known_name(name: str) -> str | None:
+    """ARKit's own name of the blendshape that a column's name means, None if it means none.
+
+    Any case and any writing that people use: `eyeBlinkLeft`, `EyeBlink_L`, `eye_blink_left`, `Eye Blink Left`,
+    `blendShapes.EyeBlinkLeft`, `head|eyeBlinkLeft`.
+    """
+    last = re.split(r"[.:|]", name)[-1]
+    return _SPELLINGS.get(re.sub(r"[^a-z0-9]", "", last.lower()))
+
+
 def count_known(names: Iterable[str]) -> int:
-    """How many of the names are blendshapes; case does not matter."""
-    return len({name.lower() for name in names} & _LOWER)
+    """How many of ARKit's blendshapes are among the names, in any spelling of `known_name`."""
+    return len({known_name(name) for name in names} - {None})
 
 
 def from_blendshapes(
@@ -53,8 +64,8 @@ def from_blendshapes(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Action units ((n, C) float32 in [0, 1]) and which of them the blendshapes can tell ((C,) bool).
 
-    `names` are the blendshapes of the columns of `values` ((n, k), in [0, 1]), camelCase or PascalCase, in
-    any order; unknown ones are ignored. An action unit is filled when every shape it is made of is there;
+    `names` are the blendshapes of the columns of `values` ((n, k), in [0, 1]), spelled as `known_name` takes
+    them, in any order; unknown ones are ignored. An action unit is filled when every shape it is made of is there;
     the others are 0.
 
     Raises:
@@ -70,16 +81,27 @@ def from_blendshapes(
 @cache
 def mixing_matrix(names: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """((k, C) float64 weights, (C,) bool): how blendshapes add up to action units, and which are complete."""
-    column = {name.lower(): i for i, name in enumerate(names)}
+    column = {known: i for i, name in enumerate(names) if (known := known_name(name)) is not None}
     matrix = np.zeros((len(names), action_units.COUNT))
     filled = np.zeros(action_units.COUNT, np.bool_)
     for entry, weights in WEIGHTS.items():
-        if all(shape.lower() in column for shape in weights):
+        if all(shape in column for shape in weights):
             index = action_units.NAMES.index(entry)
             filled[index] = True
             for shape, weight in weights.items():
-                matrix[column[shape.lower()], index] = weight
+                matrix[column[shape], index] = weight
     return matrix, filled
 
 
-_LOWER = frozenset(name.lower() for name in NAMES)
+def _spellings() -> dict[str, str]:
+    """Each name, and `...L` and `...R` for those that are one of two sides, without case and separators."""
+    found = {name.lower(): name for name in NAMES}
+    for name in NAMES:
+        for side in ("Left", "Right"):
+            base = name.removesuffix(side)
+            if base not in (name, "jaw", "mouth"):  # these two move to a side, and have none
+                found[(base + side[0]).lower()] = name
+    return found
+
+
+_SPELLINGS = _spellings()

@@ -34,8 +34,10 @@ from .text import Scalar as Scalar
 from .text import YamlError as YamlError
 from .text import as_number as as_number
 from .text import delimiter_of as delimiter_of
+from .text import encoding_of as encoding_of
 from .text import lines_of as lines_of
 from .text import plain as plain
 from .text import read_text as read_text
 from .text import read_yaml as read_yaml
 from .text import scalar as scalar
+from .text import shown as shown

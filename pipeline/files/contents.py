@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ def signature_of(path: Path) -> str:
     if len(files) == 1:
         return _stat_text(files[0])
     listing = "\n".join(f"{file.name} {_stat_text(file)}" for file in files)
-    return f"{len(files)} files {hashlib.sha256(listing.encode()).hexdigest()[:16]}"
+    return f"{len(files)} files {hashlib.sha256(os.fsencode(listing)).hexdigest()[:16]}"
 
 
 def _stat_text(file: Path) -> str:
@@ -109,7 +110,7 @@ def _digest(path: Path) -> str:
     if len(files) == 1:
         return _file_digest(files[0])
     names = "\n".join(f"{file.name} {_file_digest(file)}" for file in files)
-    return hashlib.sha256(names.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(names)).hexdigest()
 
 
 def _file_digest(file: Path) -> str:

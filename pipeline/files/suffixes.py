@@ -21,8 +21,8 @@ PLATES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", ".exr")
 
 CURVES = frozenset({".yaml", ".yml"})
 """Keyframed curves."""
-CAPTURES = frozenset({".csv"})
-"""Measured expressions: OpenFace and its like."""
+CAPTURES = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"})
+"""Measured expressions: OpenFace and its like. Any text may be named as a driver: its content decides."""
 
 SHEETS = frozenset({".yaml", ".yml"})
 """Sheets of jobs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,9 +41,38 @@ def read_text(path: Path, error: type[RetargetError], *, advice: str = "save it 
         raise error(f"{path}: cannot be read ({reason}); check the name and the permissions") from broken
 
 
+def encoding_of(head: bytes) -> str | None:
+    """The encoding of text that begins with these bytes; None if it is no text.
+
+    UTF-16 where a byte order mark or its zeros show it, UTF-8 where that fits, else Latin-1.
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = codecs.getincrementaldecoder("utf-16")("replace").decode(head)
+        return "utf-16" if text and not _NO_TEXT.search(text.encode()) else None
+    pairs = len(head) // 2
+    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if head[start::2].count(0) > 0.8 * pairs and not _NO_TEXT.search(head[1 - start :: 2]):
+            return name
+    if _NO_TEXT.search(head):
+        return None
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
 def delimiter_of(line: str) -> str:
     """What stands between the columns of a table: "," or ";" or a tab, whichever its header line has most of."""
     return max(",;\t", key=line.count)
+
+
+def shown(text: str) -> str:
+    """The text with escapes for what no UTF-8 can hold: the bytes of a file's name in another encoding."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class YamlError(Exception):
@@ -114,9 +144,13 @@ def read_yaml(text: str, *, kind: str, allow_aliases: bool = False) -> Node | No
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         problem = _one_line(error.problem or error.context)
-        raise YamlError(f"not valid YAML ({problem}); check indentation and quotes", line=line) from error
+        advice = _ESCAPES if "escape" in problem else "check indentation and quotes"
+        raise YamlError(f"not valid YAML ({problem}); {advice}", line=line) from error
     except (YAMLError, ValueError, OverflowError) as error:  # the last two by escapes like "\\UFFFFFFFF"
         raise YamlError(f"not valid YAML ({_one_line(error)}); save it as plain text") from error
+
+
+_ESCAPES = "in double quotes a backslash begins an escape: put Windows paths in single quotes, or in none"
 
 
 def _parser() -> YAML:

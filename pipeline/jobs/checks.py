@@ -16,7 +16,6 @@ from retarget.model import action_units
 
 from .. import drivers, editorial
 from ..errors import RetargetError
-from ..files import suffixes
 from ..options import RetargetOptions
 from ..records import Target
 
@@ -61,10 +60,10 @@ class InputChecks:
     def driver_error(self, driver: Path, source: Path, options: RetargetOptions) -> RetargetError | None:
         """What is wrong with a driver that is text; a clip is for its job to look into."""
         play = options.driver_options()
-        suffix = driver.suffix.lower()
-        if suffix in suffixes.CAPTURES:
+        kind = drivers.kind_of_driver(driver)
+        if kind == "capture":
             return self._once((driver, play), lambda: drivers.load_capture(driver, play))
-        if suffix not in suffixes.CURVES:
+        if kind == "clip":
             return None
         rate = RetargetOptions().sequence_rate
         if _counts_frames(driver):
@@ -115,5 +114,5 @@ class _Untracked:
 
 
 def _load_for_checking(path: Path, options: DriverOptions) -> Driver:
-    is_capture = path.suffix.lower() in suffixes.CAPTURES
+    is_capture = drivers.kind_of_driver(path) == "capture"
     return drivers.load_capture(path, options) if is_capture else _Untracked()

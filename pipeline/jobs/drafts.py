@@ -14,6 +14,7 @@ from ..files import media_of
 from ..media import EncodeOptions
 from ..option_table import Kind, Option, options_of
 from ..options import RetargetOptions
+from ..usage import check_roles
 from .cells import Cell, Mistakes, Place, Row
 from .checks import InputChecks
 from .job_settings import KEYS, JobSettings, checked
@@ -152,6 +153,8 @@ class Drafter:
             if not (reference.is_dir() or has_media(reference)):
                 self.mistakes.add(where, f"reference {reference}: no such file; correct the path")
             self.mistakes.of(where, functools.partial(media_of, reference))
+        roles = functools.partial(check_roles, draft.source, draft.drivers)
+        self.mistakes.of(draft.place_of("source"), roles)
         for driver in draft.drivers:
             if driver.is_file():
                 where = draft.place_of("drivers", "driver")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from ..faces import FaceSelection
@@ -160,7 +160,7 @@ def _type_of(option: Option) -> Any:
     if option.kind is Kind.CHOICE:
         return Literal[option.choices]
     if option.kind is Kind.COUNT and option.least is not None:
-        return Annotated[_Count, Field(ge=option.least)]
+        return Annotated[_Count, AfterValidator(option.checked_count)]
     return _TYPES[option.kind]
 
 

@@ -7,7 +7,7 @@ placed, and all are told at once.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,22 +67,25 @@ def jobs_from_globs(
     *,
     output_dir: Path,
     pattern: str = DEFAULT_NAME,
-    options: RetargetOptions | None = None,
+    options_of: Callable[[Path], RetargetOptions] = lambda _: RetargetOptions(),
 ) -> list[Job]:
-    """A job for each file that any of the globs matches ("plates/**/*.mov"), all with one driver and one set of
-    options; `pattern` names the outputs.
+    """A job for each file that any of the globs matches ("plates/**/*.mov"), all with one driver.
+
+    `pattern` names the outputs. `options_of` says a source's options: frames and timecode count at its own rate.
 
     Raises:
         JobSheetError: anything wrong with any job, all at once.
     """
-    mistakes, options = Mistakes(), options or RetargetOptions()
+    mistakes = Mistakes()
     drafter = Drafter(mistakes, outputs=output_dir)
     drafts: dict[Path, Draft] = {}
     for text in sources:
         where = Place(f"--source {text}")
         row: Row = {"source": Cell(text, where, Path(), "source"), "name": Cell(pattern, where, Path(), "name")}
         for source in drafter.sources(row, text):
-            drafts.setdefault(source, Draft(where, row, source, (driver,), options, pattern))
+            options = mistakes.of(where, functools.partial(options_of, source))
+            if options is not None:
+                drafts.setdefault(source, Draft(where, row, source, (driver,), options, pattern))
     for draft in drafts.values():
         drafter.check_files(draft)
     jobs = _named(list(drafts.values()), output_dir, [], mistakes)

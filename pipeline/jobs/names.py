@@ -48,7 +48,7 @@ class JobNames:
         if output.is_relative_to(self._folder):
             parts = [*output.relative_to(self._folder).parent.parts, stem]
             joined = as_file_name("--".join(parts))
-            return joined if len(joined.encode()) <= _MAX_NAME_BYTES else stem
+            return joined if len(os.fsencode(joined)) <= _MAX_NAME_BYTES else stem
         return stem
 
 

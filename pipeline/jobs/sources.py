@@ -23,6 +23,8 @@ class SourceFinder:
         if not glob.has_magic(text) or path.exists():
             if not has_media(path):
                 what = "no picture of this sequence is there" if parse_pattern(path) else "no such file"
+                if not text.isprintable():  # "C:\temp" in double quotes
+                    what += "; in double quotes a backslash begins an escape: use single quotes"
                 self._mistakes.add(cell.place, f"source {path}: {what}; correct the path")
                 return []
             return [path]

@@ -18,6 +18,7 @@ from ..errors import OptionError
 from ..records import Color, PixelFormat, VideoInfo
 from .color_tags import film_color, picture_color
 from .containers import MUXER_BY_SUFFIX
+from .encoder_values import check_quality, check_word
 from .formats import is_supported, planar_format, without_j
 from .options import EncodeOptions, check_output_name, check_picture_options, is_picture
 
@@ -219,16 +220,18 @@ def _encoder_settings(path: Path, encoder: str, options: EncodeOptions) -> dict[
         # from time to time (often so in clips of some 16 frames). With AVX2 they give what its plain C code gives.
         settings["x264-params"] = "asm=avx2"
     context = av.CodecContext.create(encoder, "w")
-    names = {option.name for option in context.supported_options.private}
+    names = {option.name: option for option in context.supported_options.private}
     if options.crf is not None:
         quality = next((name for name in ("crf", "cq") if name in names), None)  # nvenc calls it cq
         if quality is None:
             raise OptionError(f"{path}: {encoder} has no crf; leave it out")
+        check_quality(path, encoder, names[quality], options.crf)
         settings[quality] = str(options.crf)
     for name, value in (("preset", options.preset), ("profile", options.profile)):
         if value is not None and name not in names:
             raise OptionError(f"{path}: {encoder} has no {name}; leave it out")
         if value is not None:
+            check_word(path, encoder, names[name], value)
             settings[name] = value
     if options.threads:
         settings["threads"] = str(options.threads)

@@ -27,7 +27,13 @@ class EncodeOptions:
     )  # fmt: skip
     """"h264", "hevc", "prores", "ffv1", or any video encoder of PyAV ("h264_nvenc"); None: by the suffix."""
     crf: int | None = option(
-        None, "--crf", Kind.COUNT, ENCODING, "quality, lower is better (h264 17, hevc 18)", metavar="N"
+        None,
+        "--crf",
+        Kind.COUNT,
+        ENCODING,
+        "quality, lower is better (h264 17, hevc 18)",
+        metavar="N",
+        least=0,
     )
     """Constant quality; None: 17 for h264, 18 for hevc. Not for prores and ffv1."""
     preset: str | None = option(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,12 +63,14 @@ def plot_curves(
     units: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress[Any] = no_progress,
+    note: Callable[[str], None] | None = None,
 ) -> tuple[str, ...]:
     """Draws the action units of files over seconds into a .png, .pdf or .svg; returns the units drawn.
 
     A file is a curve (.yaml), a capture (.csv), a clip or picture (its face is tracked), or the report of a
     run, recognised by what is in it. `units`, by any of their names, chooses and orders the panels; without
-    them the most active come first, up to 12. `overwrite`, or `options.overwrite`, allows replacing a file.
+    them the most active come first, up to 12. `overwrite`, or `options.overwrite`, allows replacing a file. `note`
+    is told what was assumed in reading, and what was left out, a line each.
 
     Raises:
         RetargetError: a file that cannot be read, a name that is no action unit, an output that cannot be.
@@ -82,6 +84,9 @@ def plot_curves(
     for path in paths:
         group = max((c.group for c in curves), default=-1) + 1
         curves += curves_in(path, options, first_group=group, progress=progress)
+    if note is not None:
+        for text in dict.fromkeys(text for c in curves for text in c.notes):
+            note(text)
     panels = _panels(curves, named, paths)
     write_whole(output, _rendered(draw(curves, panels), output.suffix.lower()[1:]), overwrite=overwrite)
     return tuple(panel.unit.name for panel in panels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 from retarget.model.plain_json import parse_json
 
-from ..drivers import CurveDriver, Driver, read_series
-from ..errors import ReportError
+from ..drivers import CurveDriver, Driver, kind_of_driver, read_series
+from ..errors import DriverError, ReportError
 from ..faces import clip_series
-from ..files import suffixes
 from ..options import RetargetOptions
 from ..records import ExpressionSeries
 from ..report import Report, read_report
@@ -57,6 +56,8 @@ class Curves:
     """(n, C) in [0, 1]; shaded where below 1."""
     additive: NDArray[np.bool_]
     """(C,) whether the values are added to the performance rather than replacing it."""
+    notes: tuple[str, ...] = ()
+    """What was assumed in reading the file, and what of it was left out, a line each."""
 
     def __post_init__(self) -> None:
         shape = (len(self.seconds), action_units.COUNT)
@@ -91,26 +92,27 @@ def curves_in(
     report = _report_in(path)
     if report is not None:
         return list(_report_curves(path, report, first_group))
-    if path.suffix.lower() in suffixes.CURVES:
+    kind = kind_of_driver(path)
+    if kind == "curves":
         driver = load_driver(path, options, progress=progress)
         return list(_asked_curves(path.name, driver, first_group))
-    if path.suffix.lower() in suffixes.CAPTURES:
-        series = read_series(path, face=options.driver_faces.index or 0).series
-    else:
-        series = clip_series(
-            path,
-            options.driver_faces,
-            options.track_options(),
-            sequence_rate=options.sequence_rate,
-            progress=progress,
-        )
+    if kind == "capture":
+        file = read_series(path, face=options.driver_faces.index or 0, frame_rate=options.driver_frame_rate)
+        return [replace(_measured_curves(path.name, file.series, first_group), notes=file.notes)]
+    series = clip_series(
+        path,
+        options.driver_faces,
+        options.track_options(),
+        sequence_rate=options.driver_frame_rate or options.sequence_rate,
+        progress=progress,
+    )
     return [_measured_curves(path.name, series, first_group)]
 
 
 def _report_in(path: Path) -> Report | None:
-    """The report in a file, whatever its name; None for all else. A file named .json can be nothing else."""
+    """The report in a file, whatever its name; None for all else. A file named .json is one, or a capture."""
     if path.suffix.lower() == ".json":
-        return read_report(path)
+        return None if _is_capture(path) else read_report(path)
     try:
         with path.open("rb") as file:
             if not file.read(64).lstrip().startswith(b"{"):
@@ -119,6 +121,14 @@ def _report_in(path: Path) -> Report | None:
     except (OSError, ValueError):
         return None  # whoever reads it will say so
     return read_report(path) if isinstance(document, dict) and "details" in document else None
+
+
+def _is_capture(path: Path) -> bool:
+    try:
+        read_series(path)
+    except DriverError:
+        return False
+    return True
 
 
 def _report_curves(path: Path, report: Report, first_group: int) -> Iterator[Curves]:
@@ -183,7 +193,7 @@ def _asked_curves(name: str, driver: Driver, first_group: int) -> Iterator[Curve
         known = np.asarray(weight.any(axis=0), np.bool_)
         values = np.where(weight > 0, target.values, np.nan).astype(np.float64)
         additive = np.asarray((target.additive & (weight > 0)).any(axis=0), np.bool_)
-        yield Curves(label, "asked", group, seconds, values, known, weight, additive)
+        yield Curves(label, "asked", group, seconds, values, known, weight, additive, driver.notes)
 
 
 def _measured_curves(name: str, series: ExpressionSeries, group: int) -> Curves:

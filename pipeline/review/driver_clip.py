@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import suffixes
+from ..drivers import kind_of_driver
 from ..media import VideoReader
 from ..options import RetargetOptions
 from ..records import Frame
@@ -15,7 +15,7 @@ from ..records import Frame
 
 def is_clip(driver: Path) -> bool:
     """Whether a driver is a clip or picture, which can be shown."""
-    return driver.suffix.lower() not in suffixes.CURVES | suffixes.CAPTURES
+    return kind_of_driver(driver) == "clip"
 
 
 class DriverClip:

@@ -103,7 +103,9 @@ def preview(
 
 def _driver_clip(stack: contextlib.ExitStack, driver: Path, session: Session) -> DriverClip:
     options = session.options
-    reader = stack.enter_context(open_video(driver, sequence_rate=options.sequence_rate))
+    reader = stack.enter_context(
+        open_video(driver, sequence_rate=options.driver_frame_rate or options.sequence_rate)
+    )
     return DriverClip(reader, session.driver.duration_seconds - options.driver_offset_seconds, options)
 
 

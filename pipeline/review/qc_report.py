@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..files import write_whole
+from ..files import shown, write_whole
 from .quality import ClipQuality
 from .report_page import page_of
 from .report_table import table_of
@@ -30,5 +30,4 @@ def write_qc(folder: Path, results: Sequence[ClipQuality], *, title: str) -> Non
 
 
 def _encoded(text: str) -> bytes:
-    # A file name that is no valid UTF-8 has lone surrogates in it.
-    return text.encode("utf-8", "backslashreplace")
+    return shown(text).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
+from ..files import shown
 from ..options import RetargetOptions
 from ..report import Report
 from ..timecode import advance_timecode
@@ -259,8 +260,16 @@ class ClipQuality:
         return advance_timecode("00:00:00;00" if drop else "00:00:00:00", frame, self.frame_rate)
 
     def to_json(self) -> bytes:
-        """The whole record, for `quality_from_json`."""
-        return _AS_JSON.dump_json(self)
+        """The whole record, for `quality_from_json`; names of files as they are shown."""
+        plain = replace(
+            self,
+            name=shown(self.name),
+            source=shown(self.source),
+            output=shown(self.output),
+            error=shown(self.error),
+            notes=tuple(map(shown, self.notes)),
+        )
+        return _AS_JSON.dump_json(plain)
 
 
 _HOPELESS: frozenset[Reason] = frozenset({"failed", "no_output", "unreadable"})

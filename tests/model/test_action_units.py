@@ -50,6 +50,12 @@ def test_every_name_resolves_to_itself() -> None:
         ("AU13", r"unknown action unit 'AU13'; did you mean AU1[24]"),
         ("lip corner puler", r"did you mean AU12 \(lip corner puller\)"),
         ("xyzzy", r"known are AU01, "),
+        ("AU99", r"'AU99'; known are AU01, "),
+        ("smile", r"did you mean AU12 \(lip corner puller\)\?"),
+        ("Frown", r"did you mean AU04 \(brow lowerer\) or AU15 \(lip corner depressor\)\?"),
+        ("jawOpen", r"did you mean AU26 \(jaw drop\)\?"),
+        ("mouthSmileLeft", r"did you mean AU12 \(lip corner puller\)\?"),
+        ("squnit", r"did you mean AU07 \(lid tightener\)\?"),
         ("AU26L", r"AU26 \(jaw drop\) has no side; use AU26"),
     ],
 )

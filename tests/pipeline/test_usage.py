@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retarget.pipeline.errors import OptionError, RetargetError, VideoWriteError
-from retarget.pipeline.usage import MOST_MOMENTS, check_film, check_plot, check_preview, check_table
+from retarget.pipeline.usage import MOST_MOMENTS, check_film, check_plot, check_preview, check_roles, check_table
 
 
 @pytest.fixture
@@ -63,3 +63,21 @@ def test_what_no_plot_can_be_made_of(tmp_path: Path, source: Path) -> None:
         check_plot(tmp_path / "c.png", [], (), overwrite=False)
     with pytest.raises(RetargetError, match="unknown action unit 'AU99'"):
         check_plot(tmp_path / "c.png", [source], ("AU99",), overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "driver", "said"),
+    [
+        ("smile.yaml", "plate.mov", "is keyframed curves, which drives and is not edited; .* look swapped"),
+        ("take.csv", "plate.mov", "is text, such as a capture, which drives and is not edited; .* look swapped"),
+        ("take.json", "smile.yaml", "name a film or pictures as the source"),
+    ],
+)
+def test_a_driver_is_no_source(tmp_path: Path, source: str, driver: str, said: str) -> None:
+    with pytest.raises(OptionError, match=f"{source}: .*{said}"):
+        check_roles(tmp_path / source, [tmp_path / driver])
+
+
+def test_a_film_is_a_source(source: Path) -> None:
+    check_roles(source, [source.with_name("take.csv")])
+    check_roles(source.with_name("shot.####.png"), [])

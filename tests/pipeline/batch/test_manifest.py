@@ -95,3 +95,13 @@ def test_a_newer_one_is_refused(tmp_path: Path) -> None:
     manifest_path(tmp_path).write_text('{"retarget_batch": 99}\n')
     with pytest.raises(ManifestError, match="is of a newer retarget"), Manifest(tmp_path):
         pass
+
+
+def test_names_that_are_no_utf8_come_back_as_they_were(tmp_path: Path, entry: Any) -> None:
+    """A file called in Latin-1 on a POSIX system: Python has its bytes as lone surrogates."""
+    odd = entry(1, name="pl\udce4te", source="/in/pl\udce4te.mov", output="/out/pl\udce4te.mov")
+    with Manifest(tmp_path) as book:
+        book.record(odd)
+    assert read_entries(manifest_path(tmp_path)) == [odd]
+    with Manifest(tmp_path) as book:
+        assert book.entries == {odd.output: odd}

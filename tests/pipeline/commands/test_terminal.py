@@ -1,10 +1,13 @@
 import contextlib
+import os
+import select
 import signal
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from retarget.pipeline.commands.terminal import run_command
+from retarget.pipeline.commands.terminal import Parser, bars, parser, run_command
 from retarget.pipeline.errors import OptionError, VideoWriteError
 
 
@@ -57,3 +60,49 @@ def test_an_error_on_the_way_out_of_a_termination_does_not_hide_it() -> None:
 def test_a_mistake_of_ours_is_not_dressed_up() -> None:
     with pytest.raises(ValueError, match="ours"):
         run_command("retarget", failing(OSError("first"), ValueError("ours")))
+
+
+@pytest.fixture
+def flags() -> Parser:
+    parser_ = parser("retarget", "words")
+    parser_.add_argument("--strength")
+    parser_.add_argument("--source", required=True)
+    return parser_
+
+
+@pytest.mark.parametrize("time", ["-1s", "-36f", "-00:00:01:12", "-.5", "-500ms"])
+def test_a_time_before_zero_is_a_value(flags: Parser, time: str) -> None:
+    assert flags.parse_args(["--source", "a", "--strength", time]).strength == time
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        (["--strenght", "1"], "there is no --strenght; did you mean --strength?; see retarget --help"),
+        (["--surce=a"], "there is no --surce; did you mean --source?; see retarget --help"),
+        (["--zzz"], "there is no --zzz; see retarget --help"),
+    ],
+)
+def test_a_misspelt_flag_goes_before_what_is_missing(
+    flags: Parser, said: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        flags.parse_args(said)
+    assert capsys.readouterr().err == f"retarget: {hint}\n"
+
+
+def test_a_terminal_without_a_size_shows_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `script` and some CI give it: 0 columns and rows would leave nothing of a bar."""
+    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))  # not on Windows
+    screen, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, bytes(8))
+    with open(other, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert list(bars(quiet=False)(range(3), "track", 3)) == [0, 1, 2]
+        terminal.flush()
+        readable, _, _ = select.select([screen], [], [], 5)
+        assert readable
+        shown = os.read(screen, 4096)
+    os.close(screen)
+    assert b"track:" in shown
+    assert b"frame/s" in shown

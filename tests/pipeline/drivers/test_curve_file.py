@@ -283,6 +283,8 @@ class TestDriverFiles:
         ("zzz: 1\n", "unknown key 'zzz'; known are "),
         ("version: 2\ncurves: {AU12: 1}\n", "line 1: version: input should be 1"),
         ("curves:\n  AU13: 0.1\n", r"line 2: unknown action unit 'AU13'; did you mean AU1[24]"),
+        ("curves:\n  smile: 0.1\n", r"AU12 \(lip corner puller\)\? As a whole expression it is happiness"),
+        ("expressions:\n  0: AU12\n", r"line 2: unknown expression 'AU12'; it is an action unit: write"),
         ("curves:\n  lip corner pull: 0.1\n", r"did you mean AU12 \(lip corner puller\)"),
         ("curves:\n  AU12: 0.1\n  AU12L: 0.2\n", "line 3: AU12L and AU12 are both AU12L"),
         ("curves:\n  AU43: 0.1\n  AU45R: 0.2\n", "line 3: AU45R and AU43 are both AU45R"),

@@ -56,7 +56,10 @@ def test_lost_face_and_repeated_timecode(tmp_path: Path, write: Any, live_link: 
     file = read_series(path)
     assert file.series.confidence.tolist() == [1, 1, 0]
     assert file.series.seconds.tolist() == pytest.approx([0, 2 / 60, 3 / 60])
-    assert "1 rows repeat" in file.notes[0]
+    assert file.notes == (
+        "a.csv: 1 row lacks values and counts as a lost face (the first is line 5)",
+        "a.csv: rows left out because they repeat the time of another: 1",
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,3 +45,16 @@ def test_media_by_name(tmp_path: Path, make_film: MakeFilm, samples: Path) -> No
     ]  # fmt: skip
     # the timecode of pictures is their number: 00:00:41:17 is 1001 at 24
     assert place_shot(shots[2], probe_media(plates / "deep/sh010_%04d.png"), handles_frames=9).tail_frames == 1
+
+
+def test_media_with_the_paths_of_windows(tmp_path: Path, make_film: MakeFilm) -> None:
+    """A drive letter and a share, in a list that was written on Windows and is read anywhere."""
+    make_film(tmp_path / "plates/sh010.mov")
+    make_film(tmp_path / "plates/sh020.mov")
+    names = (r"C:\plates\day 1\sh010.mov", r"\\server\plates\sh020.mov")
+    text = "TITLE: t\n" + "".join(
+        event(i, "AX", "00:00:00:00 00:00:00:02", f"00:00:0{i}:00 00:00:0{i}:02", f"* FROM CLIP NAME: {name}")
+        for i, name in enumerate(names, 1)
+    )
+    shots = load_timeline(write(tmp_path / "cut.edl", text), media=tmp_path / "plates", rate=Fraction(24)).shots
+    assert [shot.media for shot in shots] == [tmp_path / "plates/sh010.mov", tmp_path / "plates/sh020.mov"]

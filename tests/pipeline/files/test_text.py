@@ -15,11 +15,13 @@ from retarget.pipeline.files.text import (
     YamlError,
     as_number,
     delimiter_of,
+    encoding_of,
     lines_of,
     plain,
     read_text,
     read_yaml,
     scalar,
+    shown,
 )
 
 
@@ -204,3 +206,35 @@ def test_read_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("line", "delimiter"), [("a,b;c,d", ","), ("a;b", ";"), ("a\tb", "\t"), ("a", ",")])
 def test_delimiter_of(line: str, delimiter: str) -> None:
     assert delimiter_of(line) == delimiter
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        (b"a,b\n", "utf-8-sig"),
+        ("\ufeffa,b".encode(), "utf-8-sig"),
+        ("é,b".encode(), "utf-8-sig"),
+        ("é".encode() + b"\xc3", "utf-8-sig"),  # cut off in a character
+        ("é,b".encode("latin-1"), "latin-1"),
+        ("a,b".encode("utf-16"), "utf-16"),
+        ("a,b".encode("utf-16-le"), "utf-16-le"),
+        ("a,b".encode("utf-16-be"), "utf-16-be"),
+        (b"\x89PNG\r\n\x1a\n", None),
+        (b"\x00\x01\x02", None),
+        (b"", "utf-8-sig"),
+    ],
+)
+def test_encodings(head: bytes, encoding: str | None) -> None:
+    assert encoding_of(head) == encoding
+
+
+def test_a_windows_path_in_double_quotes_is_told_what_to_do() -> None:
+    with pytest.raises(YamlError, match="put Windows paths in single quotes, or in none"):
+        read_yaml('source: "C:\\plates\\a.mov"', kind="a job sheet")
+    node = read_yaml(r"source: C:\plates\a.mov", kind="a job sheet")
+    assert node is not None
+    assert plain(node) == {"source": r"C:\plates\a.mov"}
+
+
+def test_what_is_shown_of_names_that_are_no_utf8() -> None:
+    assert shown("pl\udce4te é") == "pl\\udce4te é"

@@ -68,9 +68,16 @@ def test_jobs_from_globs(folder: Path) -> None:
     options = RetargetOptions(strength=0.5)
     out = folder / "out"
     globs = [f"{folder}/[ab].mov", f"{folder}/a.*"]
+    asked: list[Path] = []
+
+    def options_of(source: Path) -> RetargetOptions:
+        asked.append(source)
+        return options
+
     jobs = jobs_from_globs(
-        globs, folder / "smile.yaml", output_dir=out, pattern="{index}-{source_name}", options=options
+        globs, folder / "smile.yaml", output_dir=out, pattern="{index}-{source_name}", options_of=options_of
     )
+    assert {path.name for path in asked} == {"a.mov", "b.mov"}  # each source its own times, no glob as a file
     assert [job.output for job in jobs] == [out / "1-a.mov", out / "2-b.mov"]  # a.mov once
     assert [job.options for job in jobs] == [options, options]
     assert jobs[0].where == f"--source {folder}/[ab].mov"

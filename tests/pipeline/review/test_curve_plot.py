@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -308,3 +309,21 @@ def test_unknown_unit_and_missing_file_are_refused(tmp_path: Path) -> None:
         plot_curves(["a.yaml"], tmp_path / "out.png", units=["AU99"])
     with pytest.raises(VideoOpenError, match=r"none\.mp4: no such file"):
         plot_curves([tmp_path / "none.mp4"], tmp_path / "out.png")
+
+
+def test_what_was_assumed_in_reading_is_told(drawn: list[Figure], tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "frame,AU12_r\n1,0\n2,5\n")
+    told: list[str] = []
+    plot_curves([path, path], tmp_path / "out.png", note=told.append)
+    assert told == ["a.csv: no times in it; took 30 frames per second (--driver-frame-rate)"]
+    plot_curves(
+        [path], tmp_path / "b.png", options=RetargetOptions(driver_frame_rate=Fraction(25)), note=told.append
+    )
+    assert len(told) == 1
+
+
+def test_a_capture_in_json_is_drawn(drawn: list[Figure], tmp_path: Path) -> None:
+    text = (
+        '{"exportFps": 30, "facsNames": ["mouthSmileLeft", "mouthSmileRight"], "weightMat": [[0, 0], [0.9, 0.9]]}'
+    )
+    assert plot_curves([write(tmp_path, "a.json", text)], tmp_path / "out.png") == ("AU12",)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -63,3 +64,10 @@ def test_the_records_are_light() -> None:
     program = "import sys, retarget.pipeline.review.quality; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"torch", "av", "cv2", "mediapipe", "matplotlib", "scipy"} & set(run.stdout.split())
+
+
+def test_names_that_are_no_utf8_are_stored_as_they_are_shown(quality_with: Any) -> None:
+    odd = replace(quality_with(), name="pl\udce4te", notes=("pl\udce4te.mov: a note",))
+    stored = quality_from_json(odd.to_json())
+    assert stored.name == "pl\\udce4te"
+    assert stored.notes == ("pl\\udce4te.mov: a note",)
