@@ -38,8 +38,14 @@ def add_to(commands: Any) -> None:
     flags.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     flags.add_argument("--max-minutes", type=float, default=math.inf, metavar="X", help="then save and stop")
     flags.add_argument(
-        "--geometry", type=Path, metavar="FILE", help="checkpoint whose geometry model is used (default: built in)"
-    )
+        "--from", type=Path, metavar="CHECKPOINT", dest="start",
+        help="begin with the weights of a checkpoint, or of a run's folder (then also its critics')",
+    )  # fmt: skip
+    flags.add_argument(
+        "--geometry", type=Path, metavar="FILE",
+        help="checkpoint whose geometry model is used (default: with --resume the run's own, with --from that "
+        "checkpoint's, else the package's)",
+    )  # fmt: skip
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default auto)")
     flags.add_argument("-q", "--quiet", action="store_true")
     flags.set_defaults(do=_run)
@@ -58,16 +64,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _train(options: TrainOptions, arguments: argparse.Namespace) -> int:
-    from retarget.model.checkpoint import default_checkpoint_path
-
     from ..data import open_dataset
-    from ..gan import geometry_of, train
+    from ..gan import begun_with, geometry_of, train
 
     result = train(
         options,
         open_dataset(arguments.data),
         arguments.output or Path("runs") / Path(arguments.config).stem,
-        geometry=geometry_of(arguments.geometry or default_checkpoint_path()),
+        geometry=geometry_of(arguments.geometry) if arguments.geometry else None,
+        start=begun_with(arguments.start) if arguments.start else None,
         device=arguments.device,
         resume=arguments.resume,
         max_minutes=arguments.max_minutes,

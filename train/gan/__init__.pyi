@@ -1,13 +1,13 @@
 from .checkpoints import export_checkpoint as export_checkpoint
-from .checkpoints import geometry_in as geometry_in
-from .checkpoints import geometry_of as geometry_of
 from .checkpoints import save_editor as save_editor
 from .configs import ConfigError as ConfigError
 from .configs import recipes as recipes
+from .fitted import FittedGeometry as FittedGeometry
+from .fitted import geometry_in as geometry_in
+from .fitted import geometry_of as geometry_of
 from .load import as_yaml as as_yaml
 from .load import load_options as load_options
 from .loop import End as End
-from .loop import Run as Run
 from .loop import TrainResult as TrainResult
 from .loop import train as train
 from .options import CriticOptions as CriticOptions
@@ -19,4 +19,7 @@ from .options import RunOptions as RunOptions
 from .options import ScheduleOptions as ScheduleOptions
 from .options import TrainOptions as TrainOptions
 from .parallel import Group as Group
+from .run import Run as Run
 from .state import TrainingError as TrainingError
+from .warm_start import WarmStart as WarmStart
+from .warm_start import begun_with as begun_with

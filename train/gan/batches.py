@@ -4,7 +4,7 @@ exactly as an uninterrupted one, and any number of processes share the same batc
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
@@ -19,7 +19,7 @@ from retarget.model import action_units
 from retarget.model.errors import RetargetError
 from retarget.model.images import to_model
 
-from ..data import Dataset
+from ..data import Dataset, person_marks
 from .options import DataOptions
 
 _SOFT_PX = (64, 160)
@@ -85,9 +85,21 @@ class BatchSource:
     """Batches of a dataset's training people, less some that are set aside for looking at."""
 
     def __init__(
-        self, dataset: Dataset, options: DataOptions, *, crop_px: int, mirror: NDArray[np.int64], seed: int = 0
+        self,
+        dataset: Dataset,
+        options: DataOptions,
+        *,
+        crop_px: int,
+        mirror: NDArray[np.int64],
+        seed: int = 0,
+        known: Collection[str] = (),
+        set_aside: Collection[str] = (),
     ) -> None:
-        """`mirror` (478,): for each landmark its mirror image.
+        """
+        Args:
+            mirror: (478,) for each landmark its mirror image.
+            known: marks of people whom the network has been trained on before: they are not set aside, but
+            set_aside: those of them who were set aside then, and are again.
 
         Raises:
             RetargetError: too few people, or no pairs where pairs are asked for.
@@ -102,11 +114,16 @@ class BatchSource:
                 f"{dataset.folder}: {len(people)} usable person{'s' * (len(people) != 1)} to train on; "
                 "another's expression is needed as a target, add people"
             )
-        aside = _set_aside(people, options.validation_fraction, seed)
+        aside = _set_aside(people, dataset, options.validation_fraction, seed, known=known, before=set_aside)
         self.rows = usable[~np.isin(dataset.identity[usable], aside)]
         self.validation_rows = usable[np.isin(dataset.identity[usable], aside)]
         self._chance = _by_person(dataset.identity[self.rows])
         self._pairs = _Pairs(dataset, self.rows, options) if options.pair_fraction else None
+
+    @property
+    def set_aside(self) -> list[str]:
+        """Names of the people it only looks at."""
+        return [self.dataset.identities[i] for i in np.unique(self.dataset.identity[self.validation_rows])]
 
     @property
     def identities(self) -> list[str]:
@@ -245,9 +262,23 @@ def _has_pairs(dataset: Dataset, rows: NDArray[np.int64], options: DataOptions) 
     return bool(options.pair_fraction) and bool(_clips(dataset, rows))
 
 
-def _set_aside(people: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.int64]:
-    count = min(round(fraction * len(people)), len(people) - 2)
-    return np.random.default_rng([seed, 0]).permutation(people)[:count]
+def _set_aside(
+    people: NDArray[np.int64],
+    dataset: Dataset,
+    fraction: float,
+    seed: int,
+    *,
+    known: Collection[str],
+    before: Collection[str],
+) -> NDArray[np.int64]:
+    """The people who are looked at only: those of `before`, or by chance from those not `known`; two are left."""
+    marks = [person_marks([dataset.identities[person]])[0] for person in people]
+    most = len(people) - 2
+    if kept := [person for person, mark in zip(people, marks, strict=True) if mark in before]:
+        return np.array(kept[:most], np.int64)
+    new = people[[mark not in known for mark in marks]]
+    count = min(round(fraction * len(people)), most)
+    return np.random.default_rng([seed, 0]).permutation(new)[:count]
 
 
 def _by_person(identity: NDArray[np.int64]) -> NDArray[np.float64]:

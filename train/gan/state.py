@@ -19,6 +19,10 @@ LOG = "log.jsonl"
 SAMPLES = "samples"
 
 
+NETWORKS = ("editor", "average", "critics", "generator_optimiser", "critic_optimiser")
+"""What of a state has tensors of its own to load."""
+
+
 class TrainingError(RetargetError, RuntimeError):
     """Training cannot go on."""
 
@@ -40,23 +44,19 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
         raise TrainingError(f"{path}: cannot be written ({reason}); the state before it is kept") from error
 
 
-def load_state(folder: Path, *, learning_hash: str) -> dict[str, Any]:
-    """The state to resume a run from, on the CPU.
+def load_state(folder: Path) -> dict[str, Any]:
+    """What `save_state` wrote, on the CPU.
 
     Raises:
-        RetargetError: there is none, it is damaged, or it was made with options that learn something else.
+        RetargetError: there is none, or it is damaged.
     """
     path = folder / STATE
     if not path.is_file():
         raise RetargetError(f"{path} does not exist; there is nothing to resume, leave out --resume")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        theirs = state["learning_hash"]
+        if not {"learning_hash", "step", *NETWORKS} <= state.keys():
+            raise KeyError("parts are missing")
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, OSError) as error:
         raise RetargetError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); start anew") from error
-    if theirs != learning_hash:
-        raise RetargetError(
-            f"{path} was made with other options (compare {folder / OPTIONS}); resume with those, or start anew "
-            "in another folder"
-        )
     return state

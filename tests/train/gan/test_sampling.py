@@ -14,7 +14,7 @@ from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
 from retarget.train.gan.batches import BatchSource
 from retarget.train.gan.load import load_options
-from retarget.train.gan.loop import build_editor
+from retarget.train.gan.run import build_editor
 from retarget.train.gan.sampling import COLUMNS, sample, write_picture
 from retarget.train.gan.state import TrainingError
 
