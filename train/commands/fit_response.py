@@ -51,7 +51,7 @@ def _fit_response(arguments: argparse.Namespace) -> int:
     if shared := known_among(set_aside, earlier or ()):
         raise RetargetError(
             f"{arguments.checkpoint}: was trained on {shared[0]}, one of {len(shared)} whom the dataset sets "
-            "aside for evaluation; split the dataset otherwise, or start from a geometry of its own training people"
+            "aside for evaluation; split the dataset otherwise, or start from a geometry of its training people"
         )
     with CropMeter() as meter:
         geometry, measured = fit_motion(

@@ -5,6 +5,10 @@ from .configs import recipes as recipes
 from .fitted import FittedGeometry as FittedGeometry
 from .fitted import geometry_in as geometry_in
 from .fitted import geometry_of as geometry_of
+from .layout import BEST as BEST
+from .layout import CHECKPOINT as CHECKPOINT
+from .layout import TrainingError as TrainingError
+from .layout import check_folder as check_folder
 from .load import as_yaml as as_yaml
 from .load import load_options as load_options
 from .loop import End as End
@@ -20,6 +24,5 @@ from .options import ScheduleOptions as ScheduleOptions
 from .options import TrainOptions as TrainOptions
 from .parallel import Group as Group
 from .run import Run as Run
-from .state import TrainingError as TrainingError
 from .warm_start import WarmStart as WarmStart
 from .warm_start import begun_with as begun_with

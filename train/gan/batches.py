@@ -6,7 +6,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import cv2
@@ -64,6 +64,23 @@ class Batch:
         for name in ("image", "pair_image"):
             moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
         return Batch(**moved)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A batch to look at."""
+
+    batch: Batch
+    targets: Tensor
+    """(B, 3, S, S) in [-1, 1]: the true frames of pairs, and whose expression the others are to take on."""
+    captions: tuple[str, ...]
+    """Of each, who becomes what."""
+    is_new: bool
+    """Whether these people are not trained on."""
+
+    def to(self, device: torch.device) -> Examples:
+        """The examples on a device."""
+        return replace(self, batch=self.batch.to(device), targets=self.targets.to(device))
 
 
 @dataclass(frozen=True)
@@ -135,17 +152,30 @@ class BatchSource:
         """The batch of that number: process `rank`'s share of it."""
         return self._made(self._picks(step, self.options.batch)[rank::world], is_training=True)
 
-    def validation(self, count: int) -> Batch:
-        """Pairs and strangers of people set aside (of the training people if there are none): always the same."""
-        rows = self.validation_rows if len(self.validation_rows) > 1 else self.rows
+    def examples(self, count: int) -> Examples:
+        """Pairs and strangers of people set aside (of the training people if there are none): always the same, and
+        of as many people as there are."""
+        is_new = len(self.validation_rows) > 1
+        rows, data = self.validation_rows if is_new else self.rows, self.dataset
         rng = np.random.default_rng([self.seed, 1])
-        pairs = _Pairs(self.dataset, rows, self.options) if _has_pairs(self.dataset, rows, self.options) else None
+        people = rng.permutation(np.unique(data.identity[rows])).tolist()
+        own = {person: rows[data.identity[rows] == person] for person in people[:count]}
+        movers = [_Pairs(data, of, self.options) for of in own.values() if _clips(data, of)]
         picks = []
         for i in range(count):
-            found = pairs.draw(rng) if pairs is not None and i < count // 2 else None
-            row, other = found or (int(rng.choice(rows)), int(rng.choice(rows)))
-            picks.append(_Pick(row, other, found is not None, 0))
-        return self._made(picks, is_training=False)
+            if movers and i < count // 2:
+                picks.append(_Pick(*movers[i % len(movers)].draw(rng), True, 0))
+            else:
+                one, other = (own[people[(i + k) % len(own)]] for k in (0, 1))
+                picks.append(_Pick(int(rng.choice(one)), int(rng.choice(other)), False, 0))
+        targets = to_model(np.stack([self._face(pick.other)[0] for pick in picks]))
+        captions = tuple(self._caption(pick) for pick in picks)
+        return Examples(self._made(picks, is_training=False), targets, captions, is_new)
+
+    def _caption(self, pick: _Pick) -> str:
+        data = self.dataset
+        one, other = (data.identities[data.identity[row]] for row in (pick.row, pick.other))
+        return f"{one}: frame {data.frame[pick.other]}" if pick.is_pair else f"{one} as {other}"
 
     def stream(self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2) -> BatchStream:
         """Batches from that step on, for ever; as many as `threads` are made ahead."""
@@ -256,10 +286,6 @@ def _clips(dataset: Dataset, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]
     order = rows[np.argsort(dataset.clip[rows], kind="stable")]
     groups = np.split(order, np.flatnonzero(np.diff(dataset.clip[order])) + 1)
     return [frames for frames in groups if len(frames) > 1]
-
-
-def _has_pairs(dataset: Dataset, rows: NDArray[np.int64], options: DataOptions) -> bool:
-    return bool(options.pair_fraction) and bool(_clips(dataset, rows))
 
 
 def _set_aside(

@@ -13,14 +13,16 @@ from typing import Literal
 
 from retarget.model.checkpoint import default_checkpoint_path
 from retarget.model.device import device_named
+from retarget.model.errors import RetargetError
 
 from ..data import Dataset
 from .fitted import FittedGeometry, geometry_of
+from .layout import CHECKPOINT, check_folder
 from .options import TrainOptions
 from .parallel import any_of, joined
 from .resuming import resumed_geometry, resumed_origin
 from .run import Run
-from .state import CHECKPOINT, load_state
+from .state import load_state
 from .warm_start import WarmStart
 
 End = Literal["finished", "out of time", "terminated"]
@@ -68,8 +70,14 @@ def train(
         RetargetError: the dataset, the folder or the state to resume does not fit.
         TrainingError: a loss is not finite; the checkpoint and state of before are kept.
     """
+    check_folder(folder, resume=resume)
     where = device_named(device)
     with joined(where) as group:
+        if group.world > options.data.batch:
+            raise RetargetError(
+                f"{group.world} processes cannot share {options.data.batch} pictures; raise data.batch, or start "
+                "fewer processes"
+            )
         state, origin = None, None
         if resume:
             state = load_state(folder)

@@ -14,6 +14,9 @@ from retarget.model.ganimation import GanimationConfig
 from retarget.model.generator import GeneratorConfig
 from retarget.pipeline.files import as_number
 
+BestBy = Literal["auto", "true_frame", "expression", "zero_edit"]
+"""auto: the first of the others that can be measured."""
+
 
 class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -148,6 +151,8 @@ class RunOptions(_Options):
     log_steps: int = Field(default=10, ge=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on a GPU that has it. The gradient penalty and all geometry stay in fp32."""
+    best_by: BestBy = "auto"
+    """The score, on people set aside, of which `best.safetensors` has the least; see `gan/validation.py`."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile the generator's network; auto: on a GPU."""
     loader_threads: int = Field(default=2, ge=1)

@@ -49,10 +49,17 @@ def same_start(modules: Iterable[nn.Module], group: Group) -> None:
 
 
 def average_gradients(module: nn.Module, group: Group) -> None:
-    """Every gradient becomes its mean over the processes; one transfer for all of them."""
+    """Every gradient becomes its mean over the processes; one transfer for all of them.
+
+    What one process has no use for may matter to another: its share of pictures may be without pairs.
+    """
     if group.world == 1:
         return
-    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    gradients = []
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            gradients.append(parameter.grad)
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     flat /= group.world

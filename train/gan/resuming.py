@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from retarget.model.checkpoint import load_checkpoint
 from retarget.model.errors import RetargetError
 
 from ..data import trained_people
 from .fitted import FittedGeometry
+from .layout import CHECKPOINT, OPTIONS, STATE
 from .options import TrainOptions
-from .state import CHECKPOINT, OPTIONS, STATE
 from .warm_start import Origin, WarmStart
 
 
@@ -49,10 +51,16 @@ def resumed_origin(state: Mapping[str, Any], folder: Path, given: WarmStart | No
 
 def check_options(state: Mapping[str, Any], folder: Path, options: TrainOptions) -> None:
     """
+    Options that the state knows nothing of were at their defaults.
+
     Raises:
         RetargetError: what is learnt is not what was learnt before.
     """
-    if state["learning_hash"] != options.learning_hash:
+    try:
+        before = TrainOptions.model_validate(state["options"]).learning_hash
+    except (KeyError, ValidationError):  # of a version without, or with options that are gone
+        before = state["learning_hash"]
+    if before != options.learning_hash:
         raise RetargetError(
             f"{folder / STATE} was made with other options (compare {folder / OPTIONS}); resume with those, or "
             "start anew in another folder"

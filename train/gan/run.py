@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Adam
 from tqdm import tqdm
 
 from retarget.model.crop_spec import CropSpec
 from retarget.model.editor import Editor
-from retarget.model.errors import RetargetError
+from retarget.model.files import write_whole
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
 from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
@@ -30,18 +32,28 @@ from .checkpoints import save_editor
 from .critics import Critic, build_critics
 from .fitted import FittedGeometry
 from .fitting import check_fit, data_mark, fitting_crop
+from .layout import BEST, CHECKPOINT, OPTIONS, SAMPLES, STATE, TrainingError, written
 from .load import as_yaml
 from .log import Log
 from .options import TrainOptions
 from .parallel import Group, average_gradients, mean_of, same_start
 from .resuming import check_data, check_options
-from .sampling import sample, write_picture
+from .sampling import write_picture
 from .schedule import learning_rate, phases
-from .state import CHECKPOINT, NETWORKS, OPTIONS, SAMPLES, STATE, TrainingError, save_state
+from .state import NETWORKS, check_finite, damaged_state, save_state
 from .steps import apply_editor, discriminator_step, generator_step
+from .validation import Best, Judge, best_of, judge_of
 from .warm_start import Origin, WarmStart
 
 SAMPLE_ROWS, VALIDATION_PICTURES = 8, 24
+
+WATCHED = {
+    "critics_total": "critics' loss",
+    "total": "generator's loss",
+    "gradient_norm/critics": "critics' gradient",
+    "gradient_norm/generator": "generator's gradient",
+}
+"""What is logged that has to be finite, and what it is called."""
 
 
 @dataclass
@@ -65,8 +77,9 @@ class Run:
     generator_optimiser: Adam
     critic_optimiser: Adam
     log: Log
-    validation: Batch
+    judge: Judge
     step: int = 0
+    best: Best | None = None
     saved_at: float = field(default_factory=time.monotonic)
     trained_seconds: float = 0.0
     advanced_at: float = field(default_factory=time.monotonic)
@@ -134,7 +147,7 @@ class Run:
             Adam([p for p in editor.parameters() if p.requires_grad], **adam),  # type: ignore[arg-type]
             Adam(critics.parameters(), **adam),  # type: ignore[arg-type]
             Log(folder, is_on=group.is_first),
-            source.validation(VALIDATION_PICTURES).to(device),
+            judge_of(source, VALIDATION_PICTURES, device, meter),
         )
 
     # The loop's parts ----------------------------------------------------------------------------------
@@ -171,14 +184,21 @@ class Run:
         )
 
     def advance(self, step: int, batches: Iterator[Batch]) -> Mapping[str, float]:
-        """One step of the generator after its steps of the critics; names and values of the losses."""
+        """One step of the generator after its steps of the critics; names and values of what is to be logged.
+
+        Waits for the device once, at its end.
+
+        Raises:
+            TrainingError: a loss or a gradient of any process is not finite; nothing of this step is ever saved.
+        """
         schedule, weights = self.options.schedule, self.options.losses
         rate = learning_rate(self.options, step, len(self.source.rows))
         for optimiser in (self.generator_optimiser, self.critic_optimiser):
             for group in optimiser.param_groups:
                 group["lr"] = rate
         critics = self._critics
-        found: dict[str, torch.Tensor] = {}
+        found: dict[str, Tensor] = {}
+        watched = _Watched()
         waited = 0.0
         for k in range(schedule.critic_steps):
             before = time.perf_counter()
@@ -189,7 +209,7 @@ class Run:
                 fake = apply_editor(self.editor, batch)
             with self._autocast():
                 total, parts = discriminator_step(critics, self.editor, batch, fake, weights)
-            self._update(self.critics, self.critic_optimiser, total, step)
+            watched.add("critics", total, self._update(self.critics, self.critic_optimiser, total))
             found |= {name: value for name, value in parts.items() if name != "total"}
         with self._autocast():
             total, parts = generator_step(
@@ -202,18 +222,21 @@ class Run:
                 meter=self.meter,
                 adversarial=step >= schedule.adversarial_from_step,
             )
-        self._update(self.editor, self.generator_optimiser, total, step)
+        watched.add("generator", total, self._update(self.editor, self.generator_optimiser, total))
         ema.update(self.average, self.editor, decay=schedule.ema_decay, step=step)
+        values = self._values({**found, **parts, **watched.means()})
         self.step = step + 1
         now = time.monotonic()
         self.trained_seconds += now - self.advanced_at
         elapsed, self.advanced_at = now - self.advanced_at, now
+        for name in WATCHED:
+            if not math.isfinite(values[name]):
+                raise TrainingError(
+                    f"the {WATCHED[name]} is {values[name]} at step {step}; the last good checkpoint is kept in "
+                    f"{self.folder}, try a lower schedule.learning_rate"
+                )
         if self.step % self.options.run.log_steps and self.step != 1:
             return {}
-        found |= parts
-        names = list(found)
-        means = mean_of(torch.stack([found[name].float() for name in names]), self.group)
-        values = dict(zip(names, means.tolist(), strict=True))
         return values | {
             "learning_rate": rate,
             "step_seconds": elapsed,
@@ -230,34 +253,32 @@ class Run:
             self.save()
 
     def save(self) -> None:
-        """The state to resume from, and the averaged network as a checkpoint that the pipeline reads."""
-        self.saved_at = time.monotonic()
-        if not self.group.is_first:
-            return
-        save_state(self.folder, self._state())
-        save_editor(
-            self.folder / CHECKPOINT,
-            self.average,
-            crop=self.crop,
-            au_source=self.source.dataset.au_source,
-            provenance=self._provenance(),
-        )
-
-    def prepare_folder(self, state: Mapping[str, Any] | None) -> None:
-        """Makes the folder, or takes up the state that is in it.
+        """The state to resume from, and the averaged network as a checkpoint that the pipeline reads.
 
         Raises:
-            RetargetError: a run is in it already and is not to be resumed, or what it learnt is something else.
+            TrainingError: what was learnt is not finite, or the disk refuses; what was there is still there.
+        """
+        self.saved_at = time.monotonic()
+        state = self._state()
+        check_finite(self.folder, state)
+        if self.group.is_first:
+            save_state(self.folder, state)
+            self._save_average(CHECKPOINT, self._provenance())
+
+    def prepare_folder(self, state: Mapping[str, Any] | None) -> None:
+        """Makes the folder, or takes up the state that was in it.
+
+        Raises:
+            RetargetError: what was learnt before is something else.
         """
         if state is not None:
             check_options(state, self.folder, self.options)
             check_data(state, self.folder, self.data_mark, self._own_people)
             self._take_up(state)
-        elif (self.folder / STATE).exists():
-            raise RetargetError(f"{self.folder}: holds a run already; go on with --resume, or name another folder")
         if self.group.is_first:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / OPTIONS).write_text(as_yaml(self.options), encoding="utf-8")
+            with written(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_whole(self.folder / OPTIONS, as_yaml(self.options).encode())
 
     # Their details -------------------------------------------------------------------------------------
 
@@ -272,24 +293,41 @@ class Run:
             self.device.type, torch.bfloat16, enabled=wanted == "bf16" or (wanted == "auto" and can)
         )
 
-    def _update(self, module: nn.Module, optimiser: Adam, loss: torch.Tensor, step: int) -> None:
-        if not bool(torch.isfinite(loss)):
-            who = "critics'" if module is self.critics else "generator's"
-            raise TrainingError(
-                f"the {who} loss is {float(loss.detach())} at step {step}; the last good checkpoint is kept in "
-                f"{self.folder}, try a lower schedule.learning_rate"
-            )
+    def _update(self, module: nn.Module, optimiser: Adam, loss: Tensor) -> Tensor:
+        """A step down; the gradient's norm, the same in every process."""
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         average_gradients(module, self.group)
+        gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
         optimiser.step()
+        return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+
+    def _values(self, found: Mapping[str, Tensor]) -> dict[str, float]:
+        """Means over the processes, here: the one time that a step waits for the device."""
+        means = mean_of(torch.stack([value.detach().float() for value in found.values()]), self.group)
+        return dict(zip(found, means.tolist(), strict=True))
 
     def _sample(self) -> None:
-        picture, scores = sample(self.average, self.validation, rows=SAMPLE_ROWS)
-        if self.group.is_first:
-            write_picture(self.folder / SAMPLES / f"{self.step:07d}.png", picture)
-            self.log.write(self.step, {f"validation/{name}": value for name, value in scores.items()})
-            self.log.picture(self.step, picture)
+        picture, scores = self.judge.look(self.average, rows=SAMPLE_ROWS)
+        if not self.group.is_first:
+            return
+        self.log.write(self.step, {f"{self.judge.name}/{name}": value for name, value in scores.items()})
+        write_picture(self.folder / SAMPLES / f"{self.step:07d}.png", picture)
+        self.log.picture(self.step, picture)
+        found = best_of(scores, self.options.run.best_by, step=self.step, people=self.judge.name)
+        if found is not None and (self.best is None or found.score < self.best.score):
+            self.best = found
+            self._save_average(BEST, {**self._provenance(), "best": dataclasses.asdict(found)})
+
+    def _save_average(self, name: str, provenance: Mapping[str, Any]) -> None:
+        with written(self.folder / name):
+            save_editor(
+                self.folder / name,
+                self.average,
+                crop=self.crop,
+                au_source=self.source.dataset.au_source,
+                provenance=provenance,
+            )
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -298,14 +336,20 @@ class Run:
             "data": self.data_mark,
             "geometry": self.geometry.as_state(),
             "origin": self._origin_state(),
+            "best": dataclasses.asdict(self.best) if self.best else None,
+            "options": self.options.model_dump(mode="json"),
             "trained_seconds": self.trained_seconds,
             **{name: getattr(self, name).state_dict() for name in NETWORKS},
         }
 
     def _take_up(self, state: Mapping[str, Any]) -> None:
-        self.step, self.trained_seconds = state["step"], state["trained_seconds"]
-        for name in NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
+        try:
+            self.step, self.trained_seconds = state["step"], state["trained_seconds"]
+            for name in NETWORKS:
+                getattr(self, name).load_state_dict(state[name])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            raise damaged_state(self.folder / STATE, error) from error
+        self.best = Best(**state["best"]) if state.get("best") else None
 
     def _origin_state(self) -> dict[str, Any] | None:
         if self.origin is None:
@@ -356,3 +400,17 @@ def build_editor(options: TrainOptions, geometry: GeometryModel) -> Editor:
     else:
         generator = Generator(config, geometry if config.head == "motion" else None)
     return Editor(generator, action_units=options.au_names, condition=options.condition)
+
+
+class _Watched:
+    """Losses and norms of gradients of one step; each the mean over its updates."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[Tensor]] = {}
+
+    def add(self, who: str, loss: Tensor, norm: Tensor) -> None:
+        self._found.setdefault("total" if who == "generator" else f"{who}_total", []).append(loss.detach().float())
+        self._found.setdefault(f"gradient_norm/{who}", []).append(norm)
+
+    def means(self) -> dict[str, Tensor]:
+        return {name: torch.stack(values).mean() for name, values in self._found.items()}

@@ -17,7 +17,8 @@ from retarget.model.generator import Generator
 
 from ..data import file_mark, set_aside_people, trained_people
 from .fitted import FittedGeometry, geometry_of
-from .state import CHECKPOINT, STATE, load_state
+from .layout import CHECKPOINT, STATE
+from .state import load_state
 
 
 @dataclass(frozen=True)

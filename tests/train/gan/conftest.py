@@ -23,7 +23,7 @@ TINY = [
 
 @pytest.fixture
 def tiny_run(drawn_geometry: FittedGeometry, tmp_path: Path) -> Iterator[Callable[..., TrainResult]]:
-    """`tiny_run(dataset, "name", "data.batch=4", resume=True)`: a step of the default recipe, into tmp_path/name."""
+    """`tiny_run(dataset, "name", "data.batch=4", resume=True)`: a step of `default`, into tmp_path/name."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
 

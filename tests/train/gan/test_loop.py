@@ -27,10 +27,10 @@ from retarget.train.data import person_marks
 from retarget.train.gan import run as run_module
 from retarget.train.gan.configs import recipes
 from retarget.train.gan.fitted import FittedGeometry
+from retarget.train.gan.layout import TrainingError
 from retarget.train.gan.load import load_options
 from retarget.train.gan.loop import train
 from retarget.train.gan.schedule import learning_rate
-from retarget.train.gan.state import TrainingError
 
 SMALL = {
     "default": [
@@ -321,7 +321,9 @@ def test_a_full_disk_keeps_the_state_before(
         raise RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0: No space left")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(TrainingError, match=r"state\.pt: cannot be written \(.*No space left\); the state before"):
+    with pytest.raises(
+        TrainingError, match=r"state\.pt: cannot be written \(.*No space left\); the last good state"
+    ):
         train(
             small("default", "schedule.steps=3"),
             dataset,

@@ -93,7 +93,7 @@ def test_resuming_a_run_that_began_so(
     assert provenance["steps"] == 3
     assert trained_people(provenance) == set(person_marks([*dataset.identities, *old.identities]))
     other = begun_with(tmp_path / "second")
-    with pytest.raises(RetargetError, match="did not begin with .*; leave out --from, or --resume"):
+    with pytest.raises(RetargetError, match=r"did not begin with .*; leave out --from, or --resume"):
         tiny_run(dataset, "second", "schedule.steps=4", resume=True, start=other)
 
 
