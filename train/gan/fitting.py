@@ -18,8 +18,13 @@ from .options import TrainOptions
 def check_fit(options: TrainOptions, dataset: Dataset) -> None:
     """
     Raises:
-        RetargetError: the dataset lacks action units that the network is trained on.
+        RetargetError: the dataset lacks action units that the network is trained on, or its crops are smaller.
     """
+    if options.generator.crop_px > dataset.crop.size_px:
+        raise RetargetError(
+            f"{dataset.folder}: its crops are {dataset.crop.size_px} px, and enlarged ones teach nothing; prepare "
+            f"it with --crop-px {options.generator.crop_px}, or set generator.crop_px={dataset.crop.size_px}"
+        )
     _check_units(options, dataset)
 
 
