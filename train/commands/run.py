@@ -110,6 +110,9 @@ def _train(options: TrainOptions, arguments: argparse.Namespace) -> int:
     from ..gan import check_fit, check_folder
 
     dataset, folder = open_dataset(arguments.data), _folder(arguments)
+    for path in (arguments.geometry, arguments.start):
+        if path is not None and not path.exists():
+            raise RetargetError(f"the checkpoint {path} does not exist; name a .safetensors file")
     check_folder(folder, resume=arguments.resume)
     check_fit(options, dataset)
 

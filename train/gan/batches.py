@@ -3,6 +3,7 @@ exactly as an uninterrupted one, and any number of processes share the same batc
 
 from __future__ import annotations
 
+import functools
 import queue
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -177,9 +178,12 @@ class BatchSource:
         one, other = (data.identities[data.identity[row]] for row in (pick.row, pick.other))
         return f"{one}: frame {data.frame[pick.other]}" if pick.is_pair else f"{one} as {other}"
 
-    def stream(self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2) -> BatchStream:
-        """Batches from that step on, for ever; as many as `threads` are made ahead."""
-        return _ahead(lambda step: self.batch(step, rank=rank, world=world), first_step, depth=threads)
+    def stream(
+        self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2, ahead: int | None = None
+    ) -> BatchStream:
+        """Batches from that step on, for ever; `ahead` (None: `threads`) are made before they are asked for."""
+        make = functools.partial(self.batch, rank=rank, world=world)
+        return _ahead(make, first_step, depth=ahead or threads, threads=threads)
 
     def _picks(self, step: int, count: int) -> list[_Pick]:
         rng = np.random.default_rng([self.seed, 2, step])
@@ -338,9 +342,9 @@ def _augmented(
     return images
 
 
-def _ahead(make: Callable[[int], Batch], first: int, *, depth: int) -> BatchStream:
+def _ahead(make: Callable[[int], Batch], first: int, *, depth: int, threads: int) -> BatchStream:
     """make(first), make(first + 1), ...: each started `depth` steps before it is asked for."""
-    with ThreadPoolExecutor(depth, thread_name_prefix="batch") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="batch") as pool:
         waiting: queue.SimpleQueue[Future[Batch]] = queue.SimpleQueue()
         step = first
         try:

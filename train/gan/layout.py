@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from retarget.model.errors import RetargetError
+from retarget.model.errors import CheckpointError, RetargetError
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint.safetensors"
@@ -45,8 +45,8 @@ def written(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        if isinstance(error, RetargetError):
-            raise
+    except TrainingError:
+        raise
+    except (OSError, RuntimeError, CheckpointError) as error:  # torch reports a full disk as RuntimeError
         reason = " ".join(str(error).split())[:160]
         raise TrainingError(f"{path}: cannot be written ({reason}); the last good state is kept") from error

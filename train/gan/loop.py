@@ -15,7 +15,7 @@ from retarget.model.checkpoint import default_checkpoint_path
 from retarget.model.device import device_named
 from retarget.model.errors import RetargetError
 
-from ..data import Dataset
+from ..data import Dataset, DatasetError
 from .fitted import FittedGeometry, geometry_of
 from .layout import CHECKPOINT, check_folder
 from .options import TrainOptions
@@ -68,7 +68,8 @@ def train(
 
     Raises:
         RetargetError: the dataset, the folder or the state to resume does not fit.
-        TrainingError: a loss is not finite; the checkpoint and state of before are kept.
+        DatasetError: a crop cannot be read; what was learnt until then is saved.
+        TrainingError: a loss is not finite, or the disk is full; the checkpoint and state of before are kept.
     """
     check_folder(folder, resume=resume)
     where = device_named(device)
@@ -91,7 +92,11 @@ def train(
         with _until(max_minutes) as stop, contextlib.closing(run.batches()) as batches:
             end: End = "finished"
             for step in run.steps(quiet=quiet):
-                scores = run.advance(step, batches)
+                try:
+                    scores = run.advance(step, batches)
+                except DatasetError:
+                    run.save()
+                    raise
                 run.maintain(scores)
                 reason = stop()
                 if any_of(reason is not None, group, where):

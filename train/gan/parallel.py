@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -76,10 +76,21 @@ def any_of(flag: bool, group: Group, device: torch.device) -> bool:
     return bool(value > 0)
 
 
-def mean_of(values: Tensor, group: Group) -> Tensor:
-    """The mean over the processes."""
+def means_of(watched: Mapping[str, Tensor], others: Mapping[str, Tensor], group: Group) -> dict[str, float]:
+    """Scalars by name, each the mean over the processes that have it; waits for the device once.
+
+    `watched` are everybody's and may come each step; `others` cost a message and may be missing in some.
+    """
+    watch = torch.stack(list(watched.values())).float()
     if group.world > 1:
-        values = values.clone()
-        dist.all_reduce(values)
-        values /= group.world
+        dist.all_reduce(watch)
+        watch /= group.world
+    found = torch.cat([watch, *(value.detach().float().view(1) for value in others.values())]).tolist()
+    values = dict(zip([*watched, *others], found, strict=True))
+    if group.world > 1 and others:
+        everybody: list[dict[str, float]] = [{}] * group.world
+        dist.all_gather_object(everybody, {name: values[name] for name in others})
+        for name in {name: None for one in everybody for name in one}:
+            known = [one[name] for one in everybody if name in one]
+            values[name] = sum(known) / len(known)
     return values

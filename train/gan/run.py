@@ -36,7 +36,7 @@ from .layout import BEST, CHECKPOINT, OPTIONS, SAMPLES, STATE, TrainingError, wr
 from .load import as_yaml
 from .log import Log
 from .options import TrainOptions
-from .parallel import Group, average_gradients, mean_of, same_start
+from .parallel import Group, average_gradients, means_of, same_start
 from .resuming import check_data, check_options
 from .sampling import write_picture
 from .schedule import learning_rate, phases
@@ -49,8 +49,8 @@ SAMPLE_ROWS, VALIDATION_PICTURES = 8, 24
 
 WATCHED = {
     "critics_total": "critics' loss",
-    "total": "generator's loss",
     "gradient_norm/critics": "critics' gradient",
+    "total": "generator's loss",
     "gradient_norm/generator": "generator's gradient",
 }
 """What is logged that has to be finite, and what it is called."""
@@ -181,6 +181,7 @@ class Run:
             rank=self.group.rank,
             world=self.group.world,
             threads=self.options.run.loader_threads,
+            ahead=self.options.run.loader_threads + critic_steps - 1,
         )
 
     def advance(self, step: int, batches: Iterator[Batch]) -> Mapping[str, float]:
@@ -190,6 +191,7 @@ class Run:
 
         Raises:
             TrainingError: a loss or a gradient of any process is not finite; nothing of this step is ever saved.
+            DatasetError: a crop cannot be read; nothing of this step is done.
         """
         schedule, weights = self.options.schedule, self.options.losses
         rate = learning_rate(self.options, step, len(self.source.rows))
@@ -199,11 +201,11 @@ class Run:
         critics = self._critics
         found: dict[str, Tensor] = {}
         watched = _Watched()
-        waited = 0.0
-        for k in range(schedule.critic_steps):
-            before = time.perf_counter()
-            batch = next(batches).to(self.device)
-            waited += time.perf_counter() - before
+        before = time.perf_counter()
+        taken = [next(batches) for _ in range(schedule.critic_steps)]  # so that no step is left half done
+        waited = time.perf_counter() - before
+        for k, given in enumerate(taken):
+            batch = given.to(self.device)
             is_last = k == schedule.critic_steps - 1  # its edited pictures serve both steps
             with torch.set_grad_enabled(is_last), self._autocast():
                 fake = apply_editor(self.editor, batch)
@@ -224,7 +226,9 @@ class Run:
             )
         watched.add("generator", total, self._update(self.editor, self.generator_optimiser, total))
         ema.update(self.average, self.editor, decay=schedule.ema_decay, step=step)
-        values = self._values({**found, **parts, **watched.means()})
+        is_logged = step == 0 or (step + 1) % self.options.run.log_steps == 0
+        found = {name: value for name, value in {**found, **parts}.items() if is_logged and name != "total"}
+        values = means_of(watched.means(), found, self.group)
         self.step = step + 1
         now = time.monotonic()
         self.trained_seconds += now - self.advanced_at
@@ -235,7 +239,7 @@ class Run:
                     f"the {WATCHED[name]} is {values[name]} at step {step}; the last good checkpoint is kept in "
                     f"{self.folder}, try a lower schedule.learning_rate"
                 )
-        if self.step % self.options.run.log_steps and self.step != 1:
+        if not is_logged:
             return {}
         return values | {
             "learning_rate": rate,
@@ -301,11 +305,6 @@ class Run:
         gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
         optimiser.step()
         return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
-
-    def _values(self, found: Mapping[str, Tensor]) -> dict[str, float]:
-        """Means over the processes, here: the one time that a step waits for the device."""
-        means = mean_of(torch.stack([value.detach().float() for value in found.values()]), self.group)
-        return dict(zip(found, means.tolist(), strict=True))
 
     def _sample(self) -> None:
         picture, scores = self.judge.look(self.average, rows=SAMPLE_ROWS)

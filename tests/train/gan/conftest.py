@@ -33,3 +33,9 @@ def tiny_run(drawn_geometry: FittedGeometry, tmp_path: Path) -> Iterator[Callabl
 
     yield run
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def tiny_options() -> list[str]:
+    """What such a run changes of the recipe."""
+    return TINY

@@ -71,3 +71,21 @@ def test_the_geometry_is_remembered_with_its_people(
     other = FittedGeometry(make_geometry({"AU12": lambda p: 0.1 * p}), people=())
     with pytest.raises(RetargetError, match="was made with another geometry; leave out --geometry"):
         tiny_run(dataset, "run", "schedule.steps=3", geometry=other, resume=True)
+
+
+def test_options_may_be_gained(
+    make_dataset: Callable[..., Any], tiny_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A state of before some option there is now, for which its sum over all options is another."""
+    dataset = make_dataset()
+    tiny_run(dataset, "run")
+    state = torch.load(tmp_path / "run/state.pt", weights_only=True)
+    del state["options"]["losses"]["restraint"]  # the recipe has 0.1
+    del state["options"]["data"]["soften"], state["options"]["generator"]["shade_limit"]
+    state["learning_hash"] = "of other options"
+    torch.save(state, tmp_path / "run/state.pt")
+    changes = ["losses.restraint=0", "data.soften=0"]  # the defaults: what was done before there was such a thing
+    assert tiny_run(dataset, "run", MORE, *changes, resume=True).step == 2
+    torch.save(state, tmp_path / "run/state.pt")
+    with pytest.raises(RetargetError, match="was made with other options"):
+        tiny_run(dataset, "run", MORE, resume=True)
