@@ -39,7 +39,7 @@ def _fit_response(arguments: argparse.Namespace) -> int:
         raise RetargetError("fit-response needs --steps from 1 and --edits from 0")
     from retarget.model.checkpoint import load_checkpoint
 
-    from ..data import of_geometry, open_dataset, trained_people
+    from ..data import known_among, of_geometry, open_dataset, trained_people
     from ..fit import fit_motion, save_geometry
     from ..gan import geometry_in
     from ..metrics import CropMeter
@@ -47,6 +47,13 @@ def _fit_response(arguments: argparse.Namespace) -> int:
     dataset, checkpoint = open_dataset(arguments.dataset), load_checkpoint(arguments.checkpoint)
     editor = checkpoint.build_editor()
     geometry_in(arguments.checkpoint, editor)
+    earlier = trained_people(checkpoint.provenance)
+    set_aside = (dataset.identities[i] for i in set(dataset.identity[dataset.is_eval].tolist()))
+    if shared := known_among(set_aside, earlier or ()):
+        raise RetargetError(
+            f"{arguments.checkpoint}: was trained on {shared[0]}, one of {len(shared)} whom the dataset sets "
+            "aside for evaluation; split the dataset otherwise, or start from a geometry of its training people"
+        )
     with CropMeter() as meter:
         geometry, measured = fit_motion(
             editor,
@@ -60,7 +67,6 @@ def _fit_response(arguments: argparse.Namespace) -> int:
     for name, value in measured["scores"].items():
         say(f"{name:<16}{value:.3f}")
     provenance = {**of_geometry(checkpoint.provenance), "response": measured}
-    earlier = trained_people(checkpoint.provenance)
     save_geometry(arguments.output, geometry, dataset, provenance, earlier_people=earlier)
     say(f"{arguments.output}: written")
     return 0

@@ -4,9 +4,9 @@ exactly as an uninterrupted one, and any number of processes share the same batc
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import cv2
@@ -19,13 +19,15 @@ from retarget.model import action_units
 from retarget.model.errors import RetargetError
 from retarget.model.images import to_model
 
-from ..data import Dataset
+from ..data import Dataset, person_marks
 from .options import DataOptions
 
 _SOFT_PX = (64, 160)
 """Size that softened pictures come back from."""
 
 _MOST_TRIES = 20
+
+_MIRRORED = list(action_units.mirrored())
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,27 @@ class Batch:
             moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
         return Batch(**moved)
 
+    def pinned(self) -> Batch:
+        """The batch in page-locked memory."""
+        return Batch(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A batch to look at."""
+
+    batch: Batch
+    targets: Tensor
+    """(B, 3, S, S) in [-1, 1]: the true frames of pairs, and whose expression the others are to take on."""
+    captions: tuple[str, ...]
+    """Of each, who becomes what."""
+    is_new: bool
+    """Whether these people are not trained on."""
+
+    def to(self, device: torch.device) -> Examples:
+        """The examples on a device."""
+        return replace(self, batch=self.batch.to(device), targets=self.targets.to(device))
+
 
 @dataclass(frozen=True)
 class _Pick:
@@ -85,9 +108,21 @@ class BatchSource:
     """Batches of a dataset's training people, less some that are set aside for looking at."""
 
     def __init__(
-        self, dataset: Dataset, options: DataOptions, *, crop_px: int, mirror: NDArray[np.int64], seed: int = 0
+        self,
+        dataset: Dataset,
+        options: DataOptions,
+        *,
+        crop_px: int,
+        mirror: NDArray[np.int64],
+        seed: int = 0,
+        known: Collection[str] = (),
+        set_aside: Collection[str] = (),
     ) -> None:
-        """`mirror` (478,): for each landmark its mirror image.
+        """
+        Args:
+            mirror: (478,) for each landmark its mirror image.
+            known: marks of people whom the network has been trained on before: they are not set aside, but
+            set_aside: those of them who were set aside then, and are again.
 
         Raises:
             RetargetError: too few people, or no pairs where pairs are asked for.
@@ -102,11 +137,16 @@ class BatchSource:
                 f"{dataset.folder}: {len(people)} usable person{'s' * (len(people) != 1)} to train on; "
                 "another's expression is needed as a target, add people"
             )
-        aside = _set_aside(people, options.validation_fraction, seed)
+        aside = _set_aside(people, dataset, options.validation_fraction, seed, known=known, before=set_aside)
         self.rows = usable[~np.isin(dataset.identity[usable], aside)]
         self.validation_rows = usable[np.isin(dataset.identity[usable], aside)]
-        self._chance = _by_person(dataset.identity[self.rows])
+        self._until = _cumulative(_by_person(dataset.identity[self.rows]))
         self._pairs = _Pairs(dataset, self.rows, options) if options.pair_fraction else None
+
+    @property
+    def set_aside(self) -> list[str]:
+        """Names of the people it only looks at."""
+        return [self.dataset.identities[i] for i in np.unique(self.dataset.identity[self.validation_rows])]
 
     @property
     def identities(self) -> list[str]:
@@ -114,25 +154,74 @@ class BatchSource:
         known = np.unique(self.dataset.identity[np.concatenate([self.rows, self.validation_rows])])
         return [self.dataset.identities[i] for i in known]
 
+    @property
+    def has_pairs(self) -> bool:
+        """Whether some of a batch are pairs."""
+        return self._pairs is not None
+
+    def draw_pair(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Rows of two frames of a clip."""
+        assert self._pairs is not None
+        return self._pairs.draw(rng)
+
+    def draw_strangers(self, rng: np.random.Generator) -> tuple[int, int]:
+        """A row, and the row whose expression it is to take on."""
+        row, other = self.rows[_drawn(rng, self._until, 2)]
+        return int(row), int(other)
+
     def batch(self, step: int, *, rank: int = 0, world: int = 1) -> Batch:
         """The batch of that number: process `rank`'s share of it."""
         return self._made(self._picks(step, self.options.batch)[rank::world], is_training=True)
 
-    def validation(self, count: int) -> Batch:
-        """Pairs and strangers of people set aside (of the training people if there are none): always the same."""
-        rows = self.validation_rows if len(self.validation_rows) > 1 else self.rows
+    def examples(self, count: int) -> Examples:
+        """Pairs and strangers of people set aside (of the training people if there are none): always the same, and
+        of as many people as there are."""
+        is_new = len(self.validation_rows) > 1
+        rows, data = self.validation_rows if is_new else self.rows, self.dataset
         rng = np.random.default_rng([self.seed, 1])
-        pairs = _Pairs(self.dataset, rows, self.options) if _has_pairs(self.dataset, rows, self.options) else None
+        people = rng.permutation(np.unique(data.identity[rows])).tolist()
+        filmed = {int(data.identity[frames[0]]) for frames in _clips(data, rows)}
+        own = {person: rows[data.identity[rows] == person] for person in people[:count]}
+        movers = [
+            _Pairs(data, rows[data.identity[rows] == person], self.options)
+            for person in [person for person in people if person in filmed][:count]
+        ]
         picks = []
         for i in range(count):
-            found = pairs.draw(rng) if pairs is not None and i < count // 2 else None
-            row, other = found or (int(rng.choice(rows)), int(rng.choice(rows)))
-            picks.append(_Pick(row, other, found is not None, 0))
-        return self._made(picks, is_training=False)
+            if movers and i < count // 2:
+                picks.append(_Pick(*movers[i % len(movers)].draw(rng), True, 0))
+            else:
+                one, other = (own[people[(i + k) % len(own)]] for k in (0, 1))
+                picks.append(_Pick(int(rng.choice(one)), int(rng.choice(other)), False, 0))
+        targets = to_model(np.stack([self._face(pick.other)[0] for pick in picks]))
+        captions = tuple(self._caption(pick) for pick in picks)
+        return Examples(self._made(picks, is_training=False), targets, captions, is_new)
 
-    def stream(self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2) -> BatchStream:
-        """Batches from that step on, for ever; as many as `threads` are made ahead."""
-        return _ahead(lambda step: self.batch(step, rank=rank, world=world), first_step, depth=threads)
+    def _caption(self, pick: _Pick) -> str:
+        data = self.dataset
+        one, other = (data.identities[data.identity[row]] for row in (pick.row, pick.other))
+        return f"{one}: frame {data.frame[pick.other]}" if pick.is_pair else f"{one} as {other}"
+
+    def stream(
+        self,
+        first_step: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        threads: int = 2,
+        ahead: int | None = None,
+        pinned: bool = False,
+    ) -> BatchStream:
+        """Batches from that step on, for ever; `ahead` (None: `threads`) are made before they are asked for.
+
+        `pinned`: in memory that a GPU copies from while the processor does something else.
+        """
+
+        def make(step: int) -> Batch:
+            batch = self.batch(step, rank=rank, world=world)
+            return batch.pinned() if pinned else batch
+
+        return _ahead(make, first_step, depth=ahead or threads, threads=threads)
 
     def _picks(self, step: int, count: int) -> list[_Pick]:
         rng = np.random.default_rng([self.seed, 2, step])
@@ -140,11 +229,7 @@ class BatchSource:
         picks = []
         for i in range(count):
             seed = int(rng.integers(2**62))
-            if i < pairs:
-                assert self._pairs is not None
-                row, other = self._pairs.draw(rng)
-            else:
-                row, other = (int(r) for r in rng.choice(self.rows, 2, p=self._chance))
+            row, other = self.draw_pair(rng) if i < pairs else self.draw_strangers(rng)
             picks.append(_Pick(row, other, i < pairs, seed))
         return picks
 
@@ -180,7 +265,7 @@ class BatchSource:
             wanted = _noisy(wanted, options.real_noise if pick.is_pair else options.wanted_noise, rng)
             if options.flip and rng.random() < 0.5:
                 out = {key: self._flipped(key, value) for key, value in out.items()}
-                au, wanted = (value[list(action_units.mirrored())] for value in (au, wanted))
+                au, wanted = au[_MIRRORED], wanted[_MIRRORED]
         known = data.known
         out["au"] = np.where(known, au, 0).astype(np.float32)
         out["wanted_au"] = np.where(known, wanted, 0).astype(np.float32)
@@ -195,7 +280,7 @@ class BatchSource:
 
     def _flipped(self, key: str, value: NDArray[Any]) -> NDArray[Any]:
         if key.endswith("image"):
-            return np.ascontiguousarray(value[:, ::-1])
+            return np.asarray(cv2.flip(value, 1), np.uint8)
         return (value[self._mirror] * (-1, 1, 1) + (self.crop_px, 0, 0)).astype(np.float32)
 
 
@@ -212,7 +297,7 @@ class _Pairs:
         people = np.array([dataset.identity[frames[0]] for frames in self._of_clip])
         lengths = np.array([len(frames) for frames in self._of_clip], np.float64)
         chance = _by_person(people) * np.sqrt(lengths)
-        self._chance = chance / chance.sum()
+        self._until = _cumulative(chance / chance.sum())
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
         """Two rows; the larger the change between them, the likelier.
@@ -221,7 +306,7 @@ class _Pairs:
         """
         best: tuple[int, int] | None = None
         for _ in range(_MOST_TRIES):
-            frames = self._of_clip[rng.choice(len(self._of_clip), p=self._chance)]
+            frames = self._of_clip[int(_drawn(rng, self._until, 1)[0])]
             row = int(rng.choice(frames))
             turned = np.abs(self._data.angles[frames] - self._data.angles[row]).max(1)
             change = np.linalg.norm(self._data.action_units[frames] - self._data.action_units[row], axis=1)
@@ -241,13 +326,23 @@ def _clips(dataset: Dataset, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]
     return [frames for frames in groups if len(frames) > 1]
 
 
-def _has_pairs(dataset: Dataset, rows: NDArray[np.int64], options: DataOptions) -> bool:
-    return bool(options.pair_fraction) and bool(_clips(dataset, rows))
-
-
-def _set_aside(people: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.int64]:
-    count = min(round(fraction * len(people)), len(people) - 2)
-    return np.random.default_rng([seed, 0]).permutation(people)[:count]
+def _set_aside(
+    people: NDArray[np.int64],
+    dataset: Dataset,
+    fraction: float,
+    seed: int,
+    *,
+    known: Collection[str],
+    before: Collection[str],
+) -> NDArray[np.int64]:
+    """The people who are looked at only: those of `before`, or by chance from those not `known`; two are left."""
+    marks = [person_marks([dataset.identities[person]])[0] for person in people]
+    most = len(people) - 2
+    if kept := [person for person, mark in zip(people, marks, strict=True) if mark in before]:
+        return np.array(kept[:most], np.int64)
+    new = people[[mark not in known for mark in marks]]
+    count = min(round(fraction * len(people)), most)
+    return np.random.default_rng([seed, 0]).permutation(new)[:count]
 
 
 def _by_person(identity: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -255,6 +350,17 @@ def _by_person(identity: NDArray[np.int64]) -> NDArray[np.float64]:
     _, index, count = np.unique(identity, return_inverse=True, return_counts=True)
     chance = 1 / np.sqrt(count[index])
     return np.asarray(chance / chance.sum(), np.float64)
+
+
+def _cumulative(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of chances that sum to 1, for `_drawn`."""
+    until = chance.cumsum()
+    return np.asarray(until / until[-1], np.float64)
+
+
+def _drawn(rng: np.random.Generator, until: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """What `rng.choice(len(until), count, p=chance)` draws, which sums the chances up anew each time."""
+    return np.searchsorted(until, rng.random(count), side="right")
 
 
 def _noisy(au: NDArray[np.float32], size: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -274,16 +380,20 @@ def _augmented(
             images[key] = np.asarray(cv2.resize(tiny, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     if options.color:
         gain, contrast, saturation = 1 + rng.uniform(-options.color, options.color, 3)
-        for key, image in images.items():
-            gray = image.mean(axis=2, keepdims=True)
-            vivid = gray + (image - gray) * saturation
-            images[key] = np.clip((vivid - 110) * contrast * gain + 110 * gain, 0, 255).astype(np.uint8)
+        change = _color_change(gain, contrast, saturation)
+        images = {key: np.asarray(cv2.transform(image, change), np.uint8) for key, image in images.items()}
     return images
 
 
-def _ahead(make: Callable[[int], Batch], first: int, *, depth: int) -> BatchStream:
+def _color_change(gain: float, contrast: float, saturation: float) -> NDArray[np.float64]:
+    """(3, 4) affine: away from gray, away from a middle of 110, brighter."""
+    vivid = saturation * np.eye(3) + (1 - saturation) / 3
+    return np.hstack([contrast * gain * vivid, np.full((3, 1), 110 * gain * (1 - contrast))])
+
+
+def _ahead(make: Callable[[int], Batch], first: int, *, depth: int, threads: int) -> BatchStream:
     """make(first), make(first + 1), ...: each started `depth` steps before it is asked for."""
-    with ThreadPoolExecutor(depth, thread_name_prefix="batch") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="batch") as pool:
         waiting: queue.SimpleQueue[Future[Batch]] = queue.SimpleQueue()
         step = first
         try:
