@@ -69,8 +69,9 @@ def _track(
     collector, portraits = Collector(reader.info), Portraits(reader.info)
     with FaceTracker(reader.info, options) as tracker:
         with contextlib.closing(tracked_frames(reader, tracker, clock=clock, watch=portraits.watch)) as tracked:
+            expected = reader.info.frame_count_from_header * reader.info.pictures_per_frame
             seen = collector.collect(portraits.collect(tracked))
-            for _ in progress(seen, stage, reader.info.frame_count_from_header):
+            for _ in progress(seen, stage, expected):
                 pass
         found = collector.analysis(tracker.largest_rejected_px)
     with clock.running("who"):

@@ -39,12 +39,14 @@ def proxy(frame: Frame, info: VideoInfo, max_side_px: int) -> NDArray[np.uint8]:
     if not hasattr(_per_thread, "converter"):
         _per_thread.converter = Converter()
     converter: Converter = _per_thread.converter
-    native = frame.native if is_untouched(frame) else native_from_planes(frame, info.color)
+    is_whole = frame.parity is None and is_untouched(frame)
+    native = frame.native if is_whole else native_from_planes(frame, info.color)
     small = converter.scale(
         native, width, height, "rgb24", info.color, _PROXY_COLOR, interpolation=Interpolation.BILINEAR
     )
     picture: NDArray[np.uint8] = np.asarray(small.to_ndarray(), np.uint8)
-    return np.ascontiguousarray(np.rot90(picture, -info.rotation_degrees // 90))
+    turned = np.rot90(picture, -info.rotation_degrees // 90)
+    return np.ascontiguousarray(turned[:, ::-1] if info.is_mirrored else turned)
 
 
 class Converter:

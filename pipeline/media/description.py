@@ -34,7 +34,7 @@ def copy_description(
     target.metadata.update(kept_metadata(source.metadata))
     video.metadata.update(kept_metadata(main.metadata))
     video.disposition = main.disposition
-    frames = round(span.shift_seconds * info.frame_rate)
+    frames = round(span.cut_seconds * info.frame_rate)
     for metadata in (target.metadata, video.metadata):
         if "timecode" in metadata and frames:
             metadata["timecode"] = advance_timecode(metadata["timecode"], frames, info.frame_rate)

@@ -31,6 +31,10 @@ _DEFAULT_OPTIONS: dict[str, dict[str, str]] = {
     "prores_ks": {"vendor": "apl0"},
     "ffv1": {"level": "3", "slicecrc": "1"},
 }
+INTERLACED_ENCODERS = frozenset({
+    "libx264", "prores_ks", "ffv1", "dnxhd", "mpeg2video", "mpeg4", "dvvideo", "v210", "rawvideo", "h264_nvenc",
+})  # fmt: skip
+"""Known to code fields as fields and to say which is first."""
 _CPU_AVX512_SKX = 256  # of OpenCV's CpuFeatures, a name that its Python module lacks
 _CODEC_LOSSES = 0x3F  # PixFmtLoss without the "more than needed" bits (64, 128)
 
@@ -47,6 +51,8 @@ class Encoding:
     """The encoder's own."""
     color: Color
     """Of what is written."""
+    is_interlaced: bool = False
+    """Whether the fields of an interlaced film are coded as such."""
     notes: tuple[str, ...] = ()
     """What it cannot keep, a line each for the user."""
 
@@ -246,4 +252,12 @@ def _finish_encoding(
     target = planar_format(name)
     if encoder == "prores_ks" and options.profile is None:
         settings["profile"] = "4444" if target.chroma_shift_x == 0 else "hq"
-    return Encoding(encoder, name, settings, film_color(info.color, info.pixel_format, target), notes)
+    color = film_color(info.color, info.pixel_format, target)
+    is_interlaced = info.field_order != "progressive" and encoder in INTERLACED_ENCODERS
+    if info.field_order != "progressive" and not is_interlaced:
+        notes = (
+            *notes,
+            f"field order {info.field_order} lost: {encoder} writes no interlaced film; the fields lie in its frames "
+            "as they were, and players will not know",
+        )
+    return Encoding(encoder, name, settings, color, is_interlaced, notes)

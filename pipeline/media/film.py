@@ -26,8 +26,10 @@ from .containers import MUXER_BY_SUFFIX, open_container
 from .convert import Preparation
 from .description import copy_description
 from .encode import Encoding
+from .fields import code_of
 from .film_pieces import ENCODERS_IN_PIECES, PieceEncoder
 from .flush import flushed
+from .orientation import matrix_of
 from .pieces import Pieces
 from .planes import is_untouched
 from .streams import StreamCopies
@@ -152,10 +154,15 @@ class OpenFilm:
         context.color_primaries, context.color_trc = encoding.color.tag_primaries, encoding.color.tag_transfer
         context.thread_type = ThreadType.AUTO  # x264 would otherwise slice every picture
         context.flags |= CodecFlags.frame_duration
+        if encoding.is_interlaced:
+            context.flags |= CodecFlags.interlaced_dct | CodecFlags.interlaced_me
+            context.field_order = code_of(info.field_order)
         if encoding.encoder == "libx265" and muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # with hev1, Apple's players show nothing
-        if info.rotation_degrees:
-            stream.set_display_rotation(-info.rotation_degrees)
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
+        elif info.rotation_degrees or info.is_mirrored:
+            stream.set_display_matrix(matrix_of(info.rotation_degrees, is_mirrored=info.is_mirrored))
         return stream
 
     def write(self, frame: Frame) -> None:
@@ -229,8 +236,8 @@ class OpenFilm:
 
 def _without_negative_start(span: Span, info: VideoInfo, notes: list[str]) -> Span:
     """The span moved so that the first frame is at 0 if it would be before: players cut off what is."""
-    start = round(info.start_seconds / info.time_base) * info.time_base
+    start = round(info.start_seconds / info.time_base) * info.time_base - span.origin_seconds
     if start >= 0:
         return span
     notes.append(f"the source starts at {float(start):g} s; the output, sound included, is moved to start at 0")
-    return replace(span, shift_seconds=span.shift_seconds + start)
+    return replace(span, origin_seconds=span.origin_seconds + start)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from av.container import InputContainer
+from av.format import Flags
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -17,10 +17,16 @@ from ..errors import VideoOpenError
 from ..records import VideoInfo
 from .color_tags import resolve_color
 from .decode import Decoding, Picture
+from .fields import field_order_of
 from .formats import planar_format
+from .orientation import orientation_of
+from .side_data import side_data_of
 
 STILL_RATE = Fraction(25)
 """Pictures per second of a still that is shown for some time, and of a film that does not say."""
+
+LATE_SECONDS = 10
+"""A film that begins later has its times from some clock."""
 
 
 def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = True) -> tuple[VideoInfo, Picture]:
@@ -50,6 +56,7 @@ def _file_info(path: Path, decoding: Decoding, first: Picture) -> VideoInfo:
     time_base = stream.time_base or Fraction(1, 1000)
     rate = stream.average_rate or stream.guessed_rate or STILL_RATE
     seconds = _header_seconds(container, stream)
+    turn = orientation_of(native, codec)
     return VideoInfo(
         path=path,
         width=native.width,
@@ -62,13 +69,25 @@ def _file_info(path: Path, decoding: Decoding, first: Picture) -> VideoInfo:
         start_seconds=float(first.pts * time_base),
         duration_seconds_from_header=seconds,
         frame_count_from_header=stream.frames or round(seconds * rate),
-        rotation_degrees=-round(native.rotation / 90) * 90 % 360,
+        rotation_degrees=turn.rotation_degrees,
+        is_mirrored=turn.is_mirrored,
+        display_matrix=turn.matrix,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         codec_name=codec,
         audio_streams=len(container.streams.audio),
         is_still=is_still,
         start_timecode=_start_timecode(container, stream),
+        origin_seconds=Fraction(0) if is_still else _origin_seconds(container),
+        field_order="progressive" if is_still else field_order_of(native, stream.codec_context.field_order),
     )
+
+
+def _origin_seconds(container: InputContainer) -> Fraction:
+    """Where the container's clock begins, if it is one that runs freely: transport and program streams, which take
+    it from a multiplexer, and whatever begins so late that nobody can have meant to wait for it."""
+    start = Fraction(container.start_time or 0, 1_000_000)
+    is_free = bool(container.format.flags & Flags.ts_discont.value)
+    return start if start > 0 and (is_free or start > LATE_SECONDS) else Fraction(0)
 
 
 def _start_timecode(container: InputContainer, video: VideoStream) -> str:
@@ -83,17 +102,13 @@ def _header_seconds(container: InputContainer, stream: VideoStream) -> float:
     return max(0.0, (container.duration or 0) / 1_000_000)
 
 
-def hdr_parameters(native: VideoFrame) -> str:
+def hdr_parameters(native: VideoFrame, codec: str) -> str:
     """HDR10 static metadata of a frame as x265 parameters (units of 1/50000 and 1/10000 candela), or ""."""
-    try:
-        hanging: list[Any] = list(native.side_data)
-    except ValueError:  # PyAV stumbles over kinds of side data it has no name for
-        return ""
     parameters = []
-    for data in hanging:
-        if data.type is SideDataType.MASTERING_DISPLAY_METADATA:
+    for kind, data in side_data_of(native, codec).items():
+        if kind is SideDataType.MASTERING_DISPLAY_METADATA:
             parameters += _mastering_display(np.frombuffer(data, np.int32))
-        elif data.type is SideDataType.CONTENT_LIGHT_LEVEL:
+        elif kind is SideDataType.CONTENT_LIGHT_LEVEL:
             most, average = np.frombuffer(data, np.uint32)[:2]
             parameters.append(f"max-cll={most},{average}")
     return ":".join(parameters)

@@ -39,7 +39,7 @@ class PlannedPictures:
         self.pixel_format = self.encoding.pixel_format
         if self.info.audio_streams:
             self.notes.append("pictures hold no sound: the source's audio is left out")
-        if self.info.rotation_degrees:
+        if self.info.rotation_degrees or self.info.is_mirrored:
             self.notes.append("pictures hold no rotation: they lie as the source's were stored")
 
     def use_pieces(self, pieces: Pieces) -> None:

@@ -10,9 +10,10 @@ from typing import Self
 
 from ..errors import OptionError, VideoOpenError, VideoReadError
 from ..files import SequencePattern, check_readable, find_sequence, parse_pattern
-from ..records import Frame, VideoInfo
+from ..records import FieldOrder, Frame, VideoInfo
 from .convert import Converter
 from .decode import Picture
+from .fields import fields_of
 from .info import STILL_RATE, first_look, hdr_parameters
 from .planes import plane_views
 from .sources import FileSource, PictureSource, SequenceSource, StillSource
@@ -27,6 +28,7 @@ def open_video(
     sequence_rate: Fraction = Fraction(24),
     still_seconds: float | None = None,
     still_rate: Fraction | None = None,
+    field_order: FieldOrder = "progressive",
 ) -> VideoReader:
     """A reader of a video file, a still picture, or an image sequence (`shot.%04d.png`, `shot.####.tif`).
 
@@ -36,6 +38,7 @@ def open_video(
         sequence_rate: frames per second of an image sequence.
         still_seconds: how long a still is shown; None: for one frame.
         still_rate: frames per second of a still; None: 25.
+        field_order: of a film, or sequence, that is interlaced and does not say so.
 
     Raises:
         VideoOpenError: the file cannot be used, or nothing lies within the trim range.
@@ -50,28 +53,34 @@ def open_video(
     path = Path(path)
     pattern = parse_pattern(path)
     if pattern is not None:
-        return _open_sequence(path, pattern, Fraction(sequence_rate), trim)
+        return _open_sequence(path, pattern, Fraction(sequence_rate), trim, field_order)
     check_readable(path)
-    return _open_file(path, trim, still_seconds, Fraction(still_rate or STILL_RATE))
+    return _open_file(path, trim, still_seconds, Fraction(still_rate or STILL_RATE), field_order)
 
 
-def _open_file(path: Path, trim: Trim, still_seconds: float | None, rate: Fraction) -> VideoReader:
+def _open_file(
+    path: Path, trim: Trim, still_seconds: float | None, rate: Fraction, field_order: FieldOrder
+) -> VideoReader:
     info, first = first_look(path)
+    if info.field_order == "progressive" and not info.is_still:
+        info = replace(info, field_order=field_order)
     if not info.is_still:
         source = FileSource(path, info.time_base)
-        hdr = hdr_parameters(first.native)
+        hdr = hdr_parameters(first.native, info.codec_name)
         return VideoReader(source, info, first_pts=first.pts, trim=trim, hdr_parameters=hdr)
     count = 1 if still_seconds is None else max(1, round(still_seconds * rate))
     info = _at_rate(info, rate, count)
     return VideoReader(StillSource(path, info.time_base, count), info, first_pts=0, trim=trim)
 
 
-def _open_sequence(path: Path, pattern: SequencePattern, rate: Fraction, trim: Trim) -> VideoReader:
+def _open_sequence(
+    path: Path, pattern: SequencePattern, rate: Fraction, trim: Trim, field_order: FieldOrder
+) -> VideoReader:
     files = find_sequence(pattern, shown_as=str(path))
     first_number, first_file = next(iter(files.items()))
     check_readable(first_file)
     info, _ = first_look(first_file, named=path, frame_threads=False)
-    info = replace(_at_rate(info, rate, len(files)), is_still=False)
+    info = replace(_at_rate(info, rate, len(files)), is_still=False, field_order=field_order)
     source = SequenceSource(tuple(files.values()), info.time_base)
     return VideoReader(source, info, first_pts=0, trim=trim, first_number=first_number)
 
@@ -94,6 +103,7 @@ class VideoReader:
     Each iteration decodes from the beginning (of the trim range), in order of presentation, and drops or
     doubles nothing; it raises VideoReadError where the source cannot be read on. Made by `open_video`. A context
     manager, which ends an iteration that was left midway. Holds the decoder's own pictures and the last good one.
+    Interlaced film comes as fields (`info.pictures_per_frame`), each at its own time.
     """
 
     def __init__(
@@ -121,6 +131,8 @@ class VideoReader:
         self.shift_pts = self._find_shift()
         """Pts of the first kept frame minus that of the source's first; 0 without trimming."""
         self.info = trimmed_info(info, trim)
+        if self.info.field_order != "progressive":
+            self.info = self.info.in_fields()
         if self.first_number is not None:
             self.first_number += self.shift_pts
 
@@ -166,13 +178,17 @@ class VideoReader:
 
     def _frames(self) -> Iterator[Frame]:
         self.decode_failures = 0
-        converter = Converter()
+        converter, info = Converter(), self.info.in_frames()
         for index, picture in enumerate(self._kept()):
             self.decode_failures += picture.is_corrupt
-            yield self._frame(index, picture, converter)
+            frame = self._frame(index, picture, converter, info)
+            if self.info.pictures_per_frame == 1:
+                yield frame
+            else:
+                yield from fields_of(frame, self.info)
 
-    def _frame(self, index: int, picture: Picture, converter: Converter) -> Frame:
-        native, info = picture.native, self.info
+    def _frame(self, index: int, picture: Picture, converter: Converter, info: VideoInfo) -> Frame:
+        native = picture.native
         if (native.width, native.height) != (info.width, info.height):
             raise VideoReadError(
                 f"{info.path}: the picture changes from {info.width}x{info.height} to {native.width}x"
@@ -204,4 +220,5 @@ class VideoReader:
             None if self._trim.start_seconds is None else start + self.shift_pts * base,
             None if self._trim.end_seconds is None else start + self._trim.end_seconds,
             self.shift_pts * base,
+            self.info.origin_seconds,
         )
