@@ -22,7 +22,7 @@ from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, Fade, FacePlan, Plans
 from .errors import VideoReadError
 from .faces import AU_SOURCE, ClipAnalysis, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
 from .files import MADE_FROM, check_not_input
-from .media import EncodeOptions, Pieces, create_video
+from .media import EncodeOptions, Pieces, VideoReader, create_video
 from .options import RetargetOptions
 from .records import Frame, VideoInfo
 from .refine import refined
@@ -78,6 +78,8 @@ def retarget_video(
         encode = _share_of_encoder(options.encode, resources.cores)
         writer = create_video(output, like=session.reader, options=encode, overwrite=options.overwrite)
         analysis = session.analyse()
+        if options.strict:
+            check_whole(session.reader)
         plans = refined(session, session.plan(analysis))
         per_frame = session.reader.info.pictures_per_frame
         frames = analysis.frame_count // per_frame
@@ -216,6 +218,21 @@ class Tally:
         return self.pictures // self.per_frame
 
 
+def check_whole(reader: VideoReader) -> None:
+    """Refuses a source of which the latest reading has found something missing.
+
+    Raises:
+        VideoReadError: pictures could not be decoded, or its end is before the one it promises.
+    """
+    path, failures = reader.info.path, reader.decode_failures
+    if reader.shortfall is not None:
+        raise VideoReadError(f"{path}: {reader.shortfall}; copy it again, or leave out --strict")
+    if failures:
+        raise VideoReadError(
+            f"{path}: {failures} pictures could not be decoded whole; copy it again, or leave out --strict"
+        )
+
+
 def check_count(session: Session, plans: Plans, pictures: int) -> None:
     """Both readings must have seen the same pictures, or times and faces would not belong together.
 
@@ -242,11 +259,12 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
         shots=len(analysis.shots),
         faces=len(plans.faces),
         seconds=session.clock.seconds(),
+        missing_frames=shortfall.missing_frames if (shortfall := session.reader.shortfall) else 0,
         notes=(
+            *_notes_on_source(session, plans),
             *session.driver.notes,
             *_unused_drivers(session, plans),
             *_unused_references(references),
-            *_notes_on_source(session, plans),
             *_notes_on_reach(plans),
             *_notes_on_fades(plans),
         ),
@@ -315,6 +333,8 @@ def _unused_references(references: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _notes_on_source(session: Session, plans: Plans) -> list[str]:
     notes, analysis, failures = [], plans.analysis, session.reader.decode_failures
+    if session.reader.shortfall is not None:
+        notes.append(str(session.reader.shortfall))
     if analysis.frames_without_face:
         missing, frames = (_frames(n, analysis) for n in (analysis.frames_without_face, analysis.frame_count))
         notes.append(f"{missing} of {frames} frames show no usable face; passed through")

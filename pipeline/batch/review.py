@@ -91,8 +91,8 @@ def _quality(clip: _Clip) -> ClipQuality:
             source=job.source,
             output=result.output if is_there(result.output) else None,
             report=_run_report(result.report),
-            state=result.state if result.state != "pending" else "failed",
-            error=result.error,
+            state={"incomplete": "done", "pending": "failed"}.get(result.state, result.state),
+            error=result.error if result.state == "failed" else "",
             seconds=result.seconds,
             options=job.options,
         )

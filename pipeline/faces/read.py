@@ -57,7 +57,8 @@ def read_faces(
         found = cache.load(key, reader.info)
     if found is None:
         found = _track(reader, options, stage=stage, clock=clock, progress=progress)
-        if not reader.decode_failures:  # what a disk failed to give may come the next time
+        # what a disk failed to give, or a transfer has not brought yet, may come the next time
+        if not reader.decode_failures and reader.shortfall is None:
             with clock.running("cache"):
                 cache.store(key, found)
     return found

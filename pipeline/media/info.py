@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import VideoOpenError
 from ..records import VideoInfo
 from .color_tags import resolve_color
+from .completeness import Promise, promise_of
 from .decode import Decoding, Picture
 from .fields import field_order_of
 from .formats import planar_format
@@ -29,8 +31,19 @@ LATE_SECONDS = 10
 """A film that begins later has its times from some clock."""
 
 
-def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = True) -> tuple[VideoInfo, Picture]:
-    """What is known of a file, and its first picture. `named` is what it is shown as (the pattern of a sequence).
+@dataclass(frozen=True)
+class FirstLook:
+    """What opening a file tells."""
+
+    info: VideoInfo
+    picture: Picture
+    """The first."""
+    promise: Promise | None
+    """What it says of its length."""
+
+
+def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = True) -> FirstLook:
+    """What is known of a file. `named` is what it is shown as (the pattern of a sequence).
 
     Raises:
         VideoOpenError: it cannot be decoded, or has a pixel format that is not supported.
@@ -40,7 +53,8 @@ def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = T
         first = next(decoding.pictures(), None)
         if first is None:
             raise VideoOpenError(f"{file}: nothing in it can be decoded; is the file complete?")
-        return _file_info(named or file, decoding, first), first
+        info = _file_info(named or file, decoding, first)
+        return FirstLook(info, first, promise_of(decoding.container, decoding.stream))
     finally:
         decoding.close()
 

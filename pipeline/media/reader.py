@@ -11,6 +11,7 @@ from typing import Self
 from ..errors import OptionError, VideoOpenError, VideoReadError
 from ..files import SequencePattern, check_readable, find_sequence, parse_pattern
 from ..records import FieldOrder, Frame, VideoInfo
+from .completeness import Promise, Seen, Shortfall, shortfall_of
 from .convert import Converter
 from .decode import Picture
 from .fields import fields_of
@@ -61,13 +62,16 @@ def open_video(
 def _open_file(
     path: Path, trim: Trim, still_seconds: float | None, rate: Fraction, field_order: FieldOrder
 ) -> VideoReader:
-    info, first = first_look(path)
+    look = first_look(path)
+    info = look.info
     if info.field_order == "progressive" and not info.is_still:
         info = replace(info, field_order=field_order)
     if not info.is_still:
         source = FileSource(path, info.time_base)
-        hdr = hdr_parameters(first.native, info.codec_name)
-        return VideoReader(source, info, first_pts=first.pts, trim=trim, hdr_parameters=hdr)
+        hdr = hdr_parameters(look.picture.native, info.codec_name)
+        return VideoReader(
+            source, info, first_pts=look.picture.pts, trim=trim, hdr_parameters=hdr, promise=look.promise
+        )
     count = 1 if still_seconds is None else max(1, round(still_seconds * rate))
     info = _at_rate(info, rate, count)
     return VideoReader(StillSource(path, info.time_base, count), info, first_pts=0, trim=trim)
@@ -79,7 +83,7 @@ def _open_sequence(
     files = find_sequence(pattern, shown_as=str(path))
     first_number, first_file = next(iter(files.items()))
     check_readable(first_file)
-    info, _ = first_look(first_file, named=path, frame_threads=False)
+    info = first_look(first_file, named=path, frame_threads=False).info
     info = replace(_at_rate(info, rate, len(files)), is_still=False, field_order=field_order)
     source = SequenceSource(tuple(files.values()), info.time_base)
     return VideoReader(source, info, first_pts=0, trim=trim, first_number=first_number)
@@ -115,6 +119,7 @@ class VideoReader:
         trim: Trim,
         first_number: int | None = None,
         hdr_parameters: str = "",
+        promise: Promise | None = None,
     ) -> None:
         self.info = info
         """What is known of the source, lengths restricted to the trim range."""
@@ -122,11 +127,13 @@ class VideoReader:
         """Mastering display and light level of HDR10 as x265 wants them; empty if the source has none."""
         self.decode_failures = 0
         """Pictures of the latest iteration that the decoder could not make, or only in part."""
+        self.shortfall: Shortfall | None = None
+        """What the latest iteration that went to the file's end found missing there of what the file promises."""
         self.first_number: int | None = first_number
         """Number in the file name of the first kept picture of an image sequence."""
         self._source = source
         self._first_pts = first_pts
-        self._trim = trim
+        self._trim, self._promise = trim, promise
         self._iterations: list[Iterator[Frame]] = []
         self.shift_pts = self._find_shift()
         """Pts of the first kept frame minus that of the source's first; 0 without trimming."""
@@ -158,12 +165,26 @@ class VideoReader:
         return self._first_pts * self._source.time_base + start - TOLERANCE_SECONDS
 
     def _kept(self) -> Iterator[Picture]:
+        seen = Seen(self._source.time_base, self.info.frame_rate)
         for picture in self._source.pictures(self._from_seconds):
             seconds = (picture.pts - self._first_pts) * self._source.time_base
             if self._trim.is_over(seconds):
                 return
+            seen.add(picture.pts, picture.native.duration)
             if self._trim.has_begun(seconds):
                 yield picture
+        self.shortfall = self._missing(seen)
+
+    def _missing(self, seen: Seen) -> Shortfall | None:
+        first, end = self._first_pts * self._source.time_base, self._trim.end_seconds
+        return shortfall_of(
+            self.info.path,
+            self._promise,
+            seen,
+            first_seconds=first,
+            until=None if end is None else first + end,
+            rate=self.info.frame_rate,
+        )
 
     def _find_shift(self) -> int:
         if self._trim.is_whole:
@@ -177,7 +198,7 @@ class VideoReader:
         return first.pts - self._first_pts
 
     def _frames(self) -> Iterator[Frame]:
-        self.decode_failures = 0
+        self.decode_failures, self.shortfall = 0, None
         converter, info = Converter(), self.info.in_frames()
         for index, picture in enumerate(self._kept()):
             self.decode_failures += picture.is_corrupt

@@ -109,6 +109,10 @@ def flags_of(clip: ClipSeries) -> tuple[Flag, ...]:
         made, had = (count // clip.pictures_per_frame for count in (clip.output_frames, len(clip.seconds)))
         text = f"{made} frames, the source has {had}"
         flags.append(Flag("frame_count", at, at, float(clip.seconds[at]), float(ends[at]), at, text))
+    if clip.shortfall:
+        last = len(clip.seconds) - 1
+        at = float(clip.seconds[last]), float(ends[last])
+        flags.append(Flag("incomplete", last, last, *at, last, clip.shortfall))
     order = list(REASONS)
     return tuple(sorted(flags, key=lambda flag: (flag.first_frame, order.index(flag.reason), flag.face or 0)))
 

@@ -60,6 +60,7 @@ def read_both(item: QcInput, *, progress: Progress[Any]) -> ClipSeries:
             corrupt=pairs.corrupt,
             output_frames=pairs.output_frames,
             frame_rate=source.info.frame_rate,
+            shortfall=str(source.shortfall or ""),
             pictures_per_frame=source.info.pictures_per_frame,
             has_request=requests is not None,
         )
