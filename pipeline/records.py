@@ -99,6 +99,8 @@ class PixelFormat:
     """log2 of the vertical subsampling of planes 1 and 2."""
     has_alpha: bool = False
     """Whether the last plane is alpha (never edited)."""
+    is_premultiplied: bool = False
+    """Whether the colours are those of the picture over black (associated alpha); else they are the picture's own."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -173,6 +175,8 @@ class VideoInfo:
     """A single picture, shown for as long as asked."""
     start_timecode: str = ""
     """Timecode of the file's first frame, as written in it; empty if it has none."""
+    chroma_siting: str = ""
+    """Where the chroma samples of 4:2:0 lie, in FFmpeg's words (left, topleft ...); empty if the film does not say."""
     origin_seconds: Fraction = Fraction(0)
     """Where a file's free-running clock begins; its times are kept, an output begins at 0."""
     field_order: FieldOrder = "progressive"

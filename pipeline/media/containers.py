@@ -19,7 +19,7 @@ from ..files import suffixes
 # FFmpeg's chatter goes nowhere: what matters of it reaches the user as one of our errors or notes.
 av.logging.set_level(None)
 
-MUXER_BY_SUFFIX = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+MUXER_BY_SUFFIX = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".mxf": "mxf"}
 """FFmpeg's name for each kind of film that is written."""
 
 PEEKED_PACKETS = 400

@@ -16,7 +16,7 @@ from .trim import Span
 
 # Written anew by every muxer, or true of the source's file only.
 _STALE_KEYS = re.compile(
-    r"^(major_brand|minor_version|compatible_brands|encoder|duration|bps|number_of_\w+|_statistics_\w+|rotate)(-.*)?$",
+    r"^(major_brand|minor_version|compatible_brands|encoder|duration|bps|number_of_\w+|_statistics_\w+|rotate|alpha_mode)(-.*)?$",
     re.IGNORECASE,
 )
 

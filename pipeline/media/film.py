@@ -75,7 +75,9 @@ class OpenFilm:
         self._notes = plan.notes
         self._path, self._info, self._encoding = plan.path, plan.info, plan.encoding
         self._span = _without_negative_start(plan.span or WHOLE_SPAN, plan.info, plan.notes)
-        self._preparation = Preparation(plan.info, plan.encoding.pixel_format, plan.encoding.color)
+        self._preparation = Preparation(
+            plan.info, plan.encoding.pixel_format, plan.encoding.color, size=plan.encoding.size
+        )
         self._shift_pts = round(self._span.shift_seconds / plan.info.time_base)
         self._frames = self._packets = 0
         self._part = part_of(plan.path)
@@ -147,7 +149,7 @@ class OpenFilm:
         stream = container.add_stream(encoding.encoder, rate=info.frame_rate, options=dict(encoding.options))
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = info.width, info.height, encoding.pixel_format
+        (context.width, context.height), context.pix_fmt = encoding.size, encoding.pixel_format
         context.time_base = stream.time_base = info.time_base
         context.sample_aspect_ratio = info.sample_aspect_ratio
         context.color_range, context.colorspace = encoding.color.tag_range, encoding.color.tag_matrix

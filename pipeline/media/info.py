@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 
 from ..errors import VideoOpenError
 from ..records import VideoInfo
+from .alpha import looks_premultiplied
+from .chroma_siting import siting_of
 from .color_tags import resolve_color
 from .completeness import Promise, promise_of
+from .convert import Converter
 from .decode import Decoding, Picture
 from .fields import field_order_of
 from .formats import planar_format
 from .orientation import orientation_of
+from .planes import plane_views
 from .side_data import side_data_of
 
 STILL_RATE = Fraction(25)
@@ -71,13 +75,18 @@ def _file_info(path: Path, decoding: Decoding, first: Picture) -> VideoInfo:
     rate = stream.average_rate or stream.guessed_rate or STILL_RATE
     seconds = _header_seconds(container, stream)
     turn = orientation_of(native, codec)
+    color = resolve_color(native, pixel_format, is_still=is_still, codec=codec)
+    if pixel_format.has_alpha:
+        planes = plane_views(Converter().to_planar(native, pixel_format), pixel_format)
+        is_premultiplied = looks_premultiplied(planes, pixel_format, full_range=color.full_range)
+        pixel_format = replace(pixel_format, is_premultiplied=is_premultiplied)
     return VideoInfo(
         path=path,
         width=native.width,
         height=native.height,
         pixel_format=pixel_format,
         native_format_name=native.format.name,
-        color=resolve_color(native, pixel_format, is_still=is_still, codec=codec),
+        color=color,
         time_base=time_base,
         frame_rate=rate,
         start_seconds=float(first.pts * time_base),
@@ -91,6 +100,7 @@ def _file_info(path: Path, decoding: Decoding, first: Picture) -> VideoInfo:
         audio_streams=len(container.streams.audio),
         is_still=is_still,
         start_timecode=_start_timecode(container, stream),
+        chroma_siting=siting_of(stream, decoding.first_packet) if pixel_format.chroma_shift_y else "",
         origin_seconds=Fraction(0) if is_still else _origin_seconds(container),
         field_order="progressive" if is_still else field_order_of(native, stream.codec_context.field_order),
     )

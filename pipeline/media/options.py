@@ -19,10 +19,12 @@ class EncodeOptions:
 
     codec: str | None = option(
         None, "--encoder", Kind.TEXT, ENCODING,
-        "h264 (default), hevc, prores, ffv1, or any encoder of FFmpeg such as h264_nvenc", metavar="NAME",
+        "h264, hevc, prores, dnxhd, ffv1, vp9, or any encoder of FFmpeg such as h264_nvenc", metavar="NAME",
+        shown_default="ProRes and DNxHD stay what they are in .mov and .mxf; else h264, in .webm vp9, in .mxf dnxhd",
         words=("codec",),
     )  # fmt: skip
-    """"h264", "hevc", "prores", "ffv1", or any video encoder of PyAV ("h264_nvenc"); None: by the suffix."""
+    """"h264", "hevc", "prores", "dnxhd", "ffv1", "vp9", or any video encoder of PyAV ("h264_nvenc"); None: by the
+    source's codec and the suffix."""
     crf: int | None = option(
         None, "--crf", Kind.COUNT, ENCODING, "quality, lower is better (h264 17, hevc 18)", metavar="N"
     )
@@ -37,12 +39,31 @@ class EncodeOptions:
     )  # fmt: skip
     """FFmpeg's name; None: the source's where the encoder has it, else the nearest that keeps most."""
     profile: str | None = option(
-        None, "--profile", Kind.TEXT, ENCODING, "the encoder's profile, e.g. hq or 4444 for prores", metavar="NAME"
+        None, "--profile", Kind.TEXT, ENCODING, "the encoder's profile, e.g. hq or 4444 for prores, dnxhr_hqx for dnxhd", metavar="NAME"
     )
     """None: for prores "hq", or "4444" for 4:4:4; otherwise the encoder's own choice."""
     threads: int = 0
     """Of a film's encoder; 0: by the machine's cores. With frame threads (x264, x265) the bytes of the output
     depend on it, the quality hardly."""
+
+
+SUFFIXES_BY_CODEC = {
+    "prores": (".mov", ".mkv", ".mxf"),
+    "dnxhd": (".mov", ".mxf"),
+    "ffv1": (".mkv",),
+    "vp9": (".webm", ".mkv"),
+    "h264": (".mp4", ".mov", ".m4v", ".mkv", ".mxf"),
+    "hevc": (".mp4", ".mov", ".m4v", ".mkv"),
+}
+"""Narrower than what FFmpeg would mux: FFV1 in .mp4 or ProRes in .mp4 is a file no editor opens."""
+
+
+def default_suffix(source: Path, codec: str | None) -> str:
+    """Of an output whose name nobody has said: the source's kind of file where the codec fits it, else the codec's
+    own; .mp4 of stills, sequences and whatever else is not written."""
+    wanted = suffixes.KEPT_CONTAINERS.get(source.suffix.lower(), ".mp4")
+    allowed = SUFFIXES_BY_CODEC.get(codec or "", (wanted,))
+    return wanted if wanted in allowed else allowed[0]
 
 
 def is_picture(path: Path) -> bool:

@@ -35,7 +35,7 @@ class PlannedPictures:
     pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
-        self.notes: list[str] = []
+        self.notes: list[str] = list(self.encoding.notes)
         self.pixel_format = self.encoding.pixel_format
         if self.info.audio_streams:
             self.notes.append("pictures hold no sound: the source's audio is left out")

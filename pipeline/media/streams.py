@@ -57,6 +57,8 @@ class StreamCopies:
         if not _muxer_holds(self._target.format.name, stream):
             notes.append(f"{name} left out: {self._target.format.name} cannot hold it")
             return None
+        if self._target.format.name == "mp4" and _stream_codec(stream).startswith("pcm_"):
+            notes.append(f"{name} is PCM: players of before 2023 play it as noise in .mp4; write .mov")
         copy = self._target.add_stream_from_template(stream, opaque=True)
         copy.metadata.update(kept_metadata(stream.metadata))
         copy.disposition = stream.disposition
@@ -156,6 +158,9 @@ def _muxer_holds(muxer: str, stream: Stream) -> bool:
         return False
     if stream.type == "attachment":
         return muxer == "matroska"
+    if muxer == "mxf":  # says so only with its video, and only when packets come
+        rate = getattr(stream.codec_context, "sample_rate", 0)
+        return rate == 48000 and _stream_codec(stream) in ("pcm_s16le", "pcm_s24le", "pcm_s32le")
     try:
         with av.open(io.BytesIO(), "w", format=muxer) as trial:
             trial.add_stream_from_template(stream, opaque=True)

@@ -51,7 +51,7 @@ def create_video(
     check_output(path, inputs={info.path: "the source itself"}, overwrite=overwrite)
     encoding = film_encoding(path, info, options)
     if reader is not None and reader.hdr_parameters:
-        encoding = with_hdr(encoding, reader.hdr_parameters)
+        encoding = with_hdr(encoding, reader.hdr_parameters, path)
     return VideoWriter(path, PlannedFilm(path, info, reader.span if reader else None, encoding), shown)
 
 
