@@ -98,6 +98,7 @@ def retarget_video(
     return replace(
         report,
         notes=tuple(dict.fromkeys((*report.notes, *writer.notes))),
+        not_kept=tuple(dict.fromkeys(writer.notes)),
         details={**report.details, "output": str(output)},
         seconds={**clock.seconds(), "elapsed": round(time.perf_counter() - started, 3)},
     )

@@ -63,6 +63,7 @@ class Seen:
 
     def __init__(self, time_base: Fraction, rate: Fraction) -> None:
         self._base, self._step = time_base, 1 / rate
+        self._first: Fraction | None = None
         self._last: Fraction | None = None
         self._length = self._step
         self.longest_step = self._step
@@ -73,12 +74,18 @@ class Seen:
         if self._last is not None:
             self._step = at - self._last
             self.longest_step = max(self.longest_step, self._step)
+        self._first = at if self._first is None else self._first
         self._last, self._length = at, duration * self._base or self._step
 
     @property
     def end_seconds(self) -> Fraction | None:
         """When the last picture ends; None before the first."""
         return None if self._last is None else self._last + self._length
+
+    @property
+    def seconds(self) -> float:
+        """From the first picture to the end of the last."""
+        return float((self.end_seconds or 0) - (self._first or 0))
 
 
 def promise_of(container: InputContainer, stream: VideoStream) -> Promise | None:

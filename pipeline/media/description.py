@@ -45,7 +45,12 @@ def copy_description(
 
 def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """What of a file's or stream's metadata is also true of its copy."""
-    return {key: value for key, value in metadata.items() if not _STALE_KEYS.match(key)}
+    return {_named(key): value for key, value in metadata.items() if not _STALE_KEYS.match(key)}
+
+
+def _named(key: str) -> str:
+    """As every muxer looks for it; Matroska has all names in capitals."""
+    return key.lower() if key.lower() in ("timecode", "title", "language") else key
 
 
 def _chapters_within(source: InputContainer, span: Span) -> list[Any]:

@@ -72,6 +72,8 @@ class Encoding:
     """Of what is written."""
     size: tuple[int, int]
     """(width, height) of what is written: the film's, or a picture's made even."""
+    hdr_parameters: str = ""
+    """Of HDR10 metadata that goes with it, in the words of x265."""
     is_interlaced: bool = False
     """Whether the fields of an interlaced film are coded as such."""
     notes: tuple[str, ...] = ()
@@ -139,6 +141,7 @@ def with_hdr(encoding: Encoding, parameters: str, path: Path) -> Encoding:
         path: of the output; .mov and .mp4 can say it for any codec.
     """
     settings = dict(encoding.options)
+    encoding = replace(encoding, hdr_parameters=parameters)
     if encoding.encoder == "libx265":
         settings["x265-params"] += f":{parameters}"
     elif encoding.encoder == "libx264":
@@ -353,4 +356,6 @@ def _finish_encoding(
             "as they were, and players will not know",
         )
     color = film_color(info.color, info.pixel_format, target)
-    return Encoding(encoder, name, settings, color, (info.width, info.height), keeps_fields, notes)
+    return Encoding(
+        encoder, name, settings, color, (info.width, info.height), is_interlaced=keeps_fields, notes=notes
+    )

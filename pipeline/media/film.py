@@ -22,13 +22,16 @@ from av.video.stream import VideoStream
 from ..errors import VideoWriteError
 from ..files import parse_pattern, part_of
 from ..records import Frame, VideoInfo
-from .containers import MUXER_BY_SUFFIX, open_container
+from .completeness import Seen
+from .containers import MUXER_BY_SUFFIX, main_video, open_container
 from .convert import Preparation
 from .description import copy_description
 from .encode import Encoding
 from .fields import code_of
 from .film_pieces import ENCODERS_IN_PIECES, PieceEncoder
+from .finish import Written, complete_header, told_losses
 from .flush import flushed
+from .movie_header import MovieSource
 from .orientation import matrix_of
 from .pieces import Pieces
 from .planes import is_untouched
@@ -80,6 +83,7 @@ class OpenFilm:
         )
         self._shift_pts = round(self._span.shift_seconds / plan.info.time_base)
         self._frames = self._packets = 0
+        self._seen = Seen(plan.info.time_base, plan.info.frame_rate)
         self._part = part_of(plan.path)
         self._pieces: PieceEncoder | None = None
         self._source: InputContainer | None = None
@@ -122,7 +126,11 @@ class OpenFilm:
         )
         self._stream = self._add_video(self._container, muxer)
         if self._source is not None:
-            self._copies = StreamCopies(self._source, self._container, self._span, self._notes)
+            self._movie = MovieSource.read(self._info.path)
+            main = main_video(self._source, self._info.path)
+            self._copies = StreamCopies(
+                self._source, self._container, self._span, self._notes, main=main, movie=self._movie
+            )
             copy_description(self._source, self._container, self._stream, self._info, self._span)
         self._container.start_encoding()
 
@@ -169,6 +177,7 @@ class OpenFilm:
 
     def write(self, frame: Frame) -> None:
         """Encodes the next frame, or takes its packets where an earlier run has kept them."""
+        self._seen.add(frame.pts, frame.duration)
         if self._frames < self.kept_frames:
             assert self._pieces is not None
             self._mux(self._pieces.keep(self._frames, frame.pts - self._shift_pts))
@@ -207,9 +216,8 @@ class OpenFilm:
         self._mux(self._last_packets())
         if self._copies is not None:
             self._copies.until(None)
+        chapters = len(self._container.chapters())
         self._container.close()
-        if self._source is not None:
-            self._source.close()
         if self._packets != self._frames:
             failure = VideoWriteError(
                 f"{self._path}: {self._encoding.encoder} made {self._packets} pictures of {self._frames}; "
@@ -217,7 +225,26 @@ class OpenFilm:
             )
             failure.exit_code = 1
             raise failure
+        self._complete(chapters)
         os.replace(self._part, self._path)
+
+    def _complete(self, chapters: int) -> None:
+        if self._source is None or self._copies is None:
+            return
+        film = Written(
+            self._part,
+            self._path,
+            self._info,
+            self._encoding,
+            self._source,
+            self._movie,
+            self._copies.described_by,
+            chapters,
+            self._seen.seconds,
+        )
+        self._notes += complete_header(film)
+        self._notes += told_losses(film, self._notes)
+        self._source.close()
 
     def _last_packets(self) -> list[Packet[Any]]:
         if self._pieces is not None:

@@ -116,7 +116,12 @@ def _origin_seconds(container: InputContainer) -> Fraction:
 
 def _start_timecode(container: InputContainer, video: VideoStream) -> str:
     """Of the picture where it has one, else of the file (MXF) or its timecode track; as written, or empty."""
-    said = (described.metadata.get("timecode") for described in (video, container, *container.streams))
+    said = (
+        value
+        for described in (video, container, *container.streams)
+        for key, value in described.metadata.items()
+        if key.casefold() == "timecode"  # Matroska writes all names in capitals
+    )
     return next((timecode for timecode in said if timecode), "")
 
 
