@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 
 from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, Fade, FacePlan, Plans
-from .errors import VideoReadError
+from .errors import VideoOpenError, VideoReadError
 from .faces import AU_SOURCE, ClipAnalysis, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
 from .files import MADE_FROM, check_not_input
 from .media import EncodeOptions, Pieces, VideoReader, create_video
@@ -223,13 +223,13 @@ def check_whole(reader: VideoReader) -> None:
     """Refuses a source of which the latest reading has found something missing.
 
     Raises:
-        VideoReadError: pictures could not be decoded, or its end is before the one it promises.
+        VideoOpenError: pictures could not be decoded, or its end is before the one it promises.
     """
     path, failures = reader.info.path, reader.decode_failures
     if reader.shortfall is not None:
-        raise VideoReadError(f"{path}: {reader.shortfall}; copy it again, or leave out --strict")
+        raise VideoOpenError(f"{path}: {reader.shortfall}; copy it again, or leave out --strict")
     if failures:
-        raise VideoReadError(
+        raise VideoOpenError(
             f"{path}: {failures} pictures could not be decoded whole; copy it again, or leave out --strict"
         )
 
