@@ -47,7 +47,6 @@ _DEFAULT_OPTIONS: dict[str, dict[str, str]] = {
     "libvpx-vp9": {"crf": "18", "b": "0", "row-mt": "1", "cpu-used": "3"},
 }
 _MXF_ENCODERS = frozenset({"dnxhd", "prores_ks", "libx264", "mpeg2video", "jpeg2000"})
-_SITED_ENCODERS = frozenset({"libx264", "libx265"})
 _PLAYED_ENCODERS = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc"})
 """For players, of which hardly one opens anything but 4:2:0."""
 INTERLACED_ENCODERS = frozenset({
@@ -345,7 +344,7 @@ def _finish_encoding(
     """`info`: of the film as it is written, with its sides made even."""
     target = planar_format(name)
     settings = _with_profile(encoder, name, info, settings)
-    if info.chroma_siting and encoder in _SITED_ENCODERS and (target.chroma_shift_x, target.chroma_shift_y) == (1, 1):
+    if info.chroma_siting and (target.chroma_shift_x, target.chroma_shift_y) == (1, 1):
         settings = {**settings, "chroma_sample_location": info.chroma_siting}
     keeps_fields = _keeps_fields(encoder, info, settings)
     if info.field_order != "progressive" and not keeps_fields:

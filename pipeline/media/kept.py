@@ -63,6 +63,9 @@ def losses(
     for key in lost_tags(source, info.path, written):
         yield f"tag {key} is lost: {written_as} has no place for it"
     yield from _lost_picture(info, out)
+    is_said = out.codec_name in ("h264", "hevc") or written_as in ("matroska", "webm")  # the latter is not read here
+    if not is_said and info.pixel_format.chroma_shift_y and out.pixel_format.chroma_shift_y and info.chroma_siting:
+        yield f"chroma siting {info.chroma_siting} is lost"
     if hdr and hdr_parameters(look.picture.native, out.codec_name) != hdr:
         yield "the HDR mastering metadata is lost"
     for kind in sorted(_side_data(first_look(info.path)) - _side_data(look)):
@@ -89,9 +92,6 @@ def _lost_picture(info: VideoInfo, out: VideoInfo) -> Iterator[str]:
         yield f"the turn by {info.rotation_degrees} degrees{' and mirror' * info.is_mirrored} is lost"
     if out.sample_aspect_ratio != info.sample_aspect_ratio:
         yield f"the pixel aspect {info.sample_aspect_ratio} is lost"
-    is_subsampled = info.pixel_format.chroma_shift_y and out.pixel_format.chroma_shift_y
-    if is_subsampled and (info.chroma_siting or "left") != (out.chroma_siting or "left"):
-        yield f"chroma siting {info.chroma_siting} is lost"
     if info.pixel_format.family != out.pixel_format.family:
         return
     tags = ("range", "matrix", "primaries", "transfer")
