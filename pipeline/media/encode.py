@@ -278,7 +278,8 @@ def _opens(encoder: str, pixel_format: str, info: VideoInfo, settings: dict[str,
     settings = _with_profile(encoder, pixel_format, info, settings)
     keeps_fields = _keeps_fields(encoder, info, settings)
     even = info.width % 2 == 0 and info.height % 2 == 0
-    if even and encoder in _DEFAULT_OPTIONS and not keeps_fields:
+    has_alpha = planar_format(pixel_format).has_alpha  # x265 offers it, but not every build of x265 has it
+    if even and encoder in _DEFAULT_OPTIONS and not keeps_fields and not has_alpha:
         return True
     context = av.CodecContext.create(encoder, "w")
     assert isinstance(context, VideoCodecContext)
@@ -305,7 +306,7 @@ def _alpha_notes(info: VideoInfo, encoder: str, name: str) -> tuple[str, ...]:
 
 def _format_notes(info: VideoInfo, encoder: str, name: str, rejected: list[str]) -> tuple[str, ...]:
     source = info.pixel_format.name
-    if source in rejected:
+    if source in rejected and not _alpha_notes(info, encoder, name):
         return (f"{encoder} cannot hold {info.width}x{info.height} as {source}; written as {name}, which can",)
     _, loss = find_best_pix_fmt_of_list([name], source, info.pixel_format.has_alpha)
     if alpha := _alpha_notes(info, encoder, name):

@@ -26,6 +26,10 @@ _SIDE_DATA_OF_CODING = frozenset({
 """About how a picture was coded, which is done anew; and what is looked at by itself."""
 
 
+_UNTAGGED = 2
+"""Of a colour, in ITU-T H.273."""
+
+
 def lost_tags(source: InputContainer, path: Path, written: Path) -> dict[str, str]:
     """Tags of a source, and of its video, that a film that was written has not; with their values."""
     with open_container(written) as output:
@@ -94,11 +98,11 @@ def _lost_picture(info: VideoInfo, out: VideoInfo) -> Iterator[str]:
         yield f"the pixel aspect {info.sample_aspect_ratio} is lost"
     if info.pixel_format.family != out.pixel_format.family:
         return
-    tags = ("range", "matrix", "primaries", "transfer")
-    unknown = {"range": 0}
-    for tag in tags:
+    if info.color.full_range != out.color.full_range:  # limited is what no tag means
+        yield "colour tag range is lost"
+    for tag in ("matrix", "primaries", "transfer"):
         had, has = (getattr(color, f"tag_{tag}") for color in (info.color, out.color))
-        if had != unknown.get(tag, 2) and had != has:
+        if had not in (_UNTAGGED, has):
             yield f"colour tag {tag} is lost"
 
 

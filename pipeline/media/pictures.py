@@ -42,6 +42,13 @@ class PlannedPictures:
         if self.info.rotation_degrees or self.info.is_mirrored:
             self.notes.append("pictures hold no rotation: they lie as the source's were stored")
 
+        if self.info.field_order != "progressive":
+            self.notes.append(
+                f"field order {self.info.field_order} is lost: pictures hold none; the fields lie in them as they were"
+            )
+        if self.info.start_timecode:
+            self.notes.append(f"pictures hold no timecode: the first is {self.info.start_timecode}")
+
     def use_pieces(self, pieces: Pieces) -> None:
         """Keeps the pictures of a sequence that are made if the run breaks off."""
         if self.pattern is not None:
