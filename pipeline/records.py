@@ -79,7 +79,8 @@ class Box:
 Family = Literal["yuv", "rgb", "gray"]
 
 FieldOrder = Literal["progressive", "tt", "bb", "tb", "bt"]
-"""How a film's pictures are made, in FFmpeg's words: the first letter is the field that is shown first (t: the lines
+"""How a film's pictures are made, in FFmpeg's words: the first letter is the field that is shown first (t: the
+lines
 0, 2, 4 ...); tb and bt are what QuickTime calls fields that lie interleaved in the file."""
 
 
@@ -100,7 +101,8 @@ class PixelFormat:
     has_alpha: bool = False
     """Whether the last plane is alpha (never edited)."""
     is_premultiplied: bool = False
-    """Whether the colours are those of the picture over black (associated alpha); else they are the picture's own."""
+    """Whether the colours are those of the picture over black (associated alpha); else they are the picture's
+    own."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -176,13 +178,15 @@ class VideoInfo:
     start_timecode: str = ""
     """Timecode of the file's first frame, as written in it; empty if it has none."""
     chroma_siting: str = ""
-    """Where the chroma samples of 4:2:0 lie, in FFmpeg's words (left, topleft ...); empty if the film does not say."""
+    """Where the chroma samples of 4:2:0 lie, in FFmpeg's words (left, topleft ...); empty if the film does not
+    say."""
     origin_seconds: Fraction = Fraction(0)
     """Where a file's free-running clock begins; its times are kept, an output begins at 0."""
     field_order: FieldOrder = "progressive"
     """Of the film."""
     pictures_per_frame: int = 1
-    """2 where the frames handed out are the fields of an interlaced film: `height` is a field's then, and its lines
+    """2 where the frames handed out are the fields of an interlaced film: `height` is a field's then, and its
+    lines
     are twice as high. `frame_rate` and `frame_count_from_header` stay the film's."""
 
     @property

@@ -18,9 +18,18 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, Fade, FacePlan, Plans
+from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, FacePlan, Fade, Plans
 from .errors import VideoOpenError, VideoReadError
-from .faces import AU_SOURCE, ClipAnalysis, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
+from .faces import (
+    AU_SOURCE,
+    ClipAnalysis,
+    TrackingCache,
+    no_face,
+    read_faces,
+    rows_of,
+    tracker_details,
+    write_tracking_csv,
+)
 from .files import MADE_FROM, check_not_input
 from .media import EncodeOptions, Pieces, VideoReader, create_video
 from .options import RetargetOptions
@@ -82,8 +91,8 @@ def retarget_video(
             check_whole(session.reader)
         plans = refined(session, session.plan(analysis))
         per_frame = session.reader.info.pictures_per_frame
-        frames = analysis.frame_count // per_frame
-        if pieces is not None and frames > pieces.frames_at(session.reader.info.frame_rate):
+        count = analysis.frame_count // per_frame
+        if pieces is not None and count > pieces.frames_at(session.reader.info.frame_rate):
             writer.use_pieces(pieces)
         with writer:
             tally = Tally(edited=writer.kept_changes, per_frame=per_frame)

@@ -186,7 +186,7 @@ class _Attempt:
         elapsed = round(time.perf_counter() - self._started, 3)
         entry = Entry(
             name=job.name,
-            state="done" if state in ("skipped", "pending") else state,
+            state=state if state in ("failed", "incomplete") else "done",
             source=str(job.source),
             output=str(job.output.absolute()),
             key=self._key,

@@ -67,8 +67,9 @@ def _retarget(argv: Sequence[str]) -> int:
     flags.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     _add_source_and_driver(flags)
     flags.add_argument(
-        "-o", "--output", type=Path, help="file (.mp4 .mov .mkv .webm .mxf) or image sequence (out.%%04d.png, .tif); "
-        "default: SOURCE--DRIVER in the current folder, .mov and .mkv staying so, else .mp4"
+        "-o", "--output", type=Path,
+        help="file (.mp4 .mov .mkv .webm .mxf) or image sequence (out.%%04d.png, .tif); default: "
+        "SOURCE--DRIVER in the current folder, .mov and .mkv staying so, else .mp4",
     )  # fmt: skip
     _add_common(flags)
     add_options(flags, PERFORMANCE, ENCODING)

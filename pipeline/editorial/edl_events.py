@@ -1,6 +1,7 @@
 """The events of a CMX 3600 list, as editing systems write them, made such that the list's reader takes them.
 
-Each event becomes a shot, or a note that says why it is none; an event that cannot be read never takes the list with
+Each event becomes a shot, or a note that says why it is none; an event that cannot be read never takes the list
+with
 it.
 """
 
@@ -131,11 +132,15 @@ def _of_transition(before: Event, event: Event, notes: list[str]) -> Iterator[Ev
     if before.is_black and event.is_black:
         return
     if before.is_black:
-        notes.append(f"event {event.number}: fades in from black; the shot is worked on from where the fade begins")
+        notes.append(
+            f"event {event.number}: fades in from black; the shot is worked on from where the fade begins"
+        )
         yield replace(event, kind="C", length="", remarks=_renamed(event.remarks))
     elif event.is_black:
         notes.append(f"event {event.number}: fades out to black; what is seen in the fade is a shot of its own")
-        yield replace(before, times=(before.times[0], "", *event.times[2:]), remarks=event.remarks, speed=before.speed)
+        yield replace(
+            before, times=(before.times[0], "", *event.times[2:]), remarks=event.remarks, speed=before.speed
+        )
     else:
         yield before
         yield event

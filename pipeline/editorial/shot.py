@@ -53,7 +53,8 @@ class TimelineShot:
 
     @property
     def is_left_out(self) -> bool:
-        """Whether the cut itself is one that cannot be worked on: its file is there, and another would not help."""
+        """Whether the cut itself is one that cannot be worked on: its file is there, and another would not
+        help."""
         return bool(self.problem) and self.media is not None
 
     @property

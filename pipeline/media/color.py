@@ -88,7 +88,8 @@ def sample_rgb(
 
 
 def over_neutral(rgb: NDArray[np.uint8], alpha: Plane, pixel_format: PixelFormat) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8: what is transparent lies over a neutral gray. A face that was cut out has its outline there;
+    """(h, w, 3) uint8: what is transparent lies over a neutral gray. A face that was cut out has its outline
+    there;
     over black, dark hair and a dark ground would be one.
 
     Args:

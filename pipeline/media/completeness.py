@@ -107,7 +107,13 @@ def promise_of(container: InputContainer, stream: VideoStream) -> Promise | None
 
 
 def shortfall_of(
-    path: Path, promise: Promise | None, seen: Seen, *, first_seconds: Fraction, until: Fraction | None, rate: Fraction
+    path: Path,
+    promise: Promise | None,
+    seen: Seen,
+    *,
+    first_seconds: Fraction,
+    until: Fraction | None,
+    rate: Fraction,
 ) -> Shortfall | None:
     """What is missing behind the last picture of a reading that went to the file's end; None: nothing.
 

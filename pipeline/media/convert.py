@@ -32,7 +32,8 @@ def proxy(frame: Frame, info: VideoInfo, max_side_px: int) -> NDArray[np.uint8]:
     """(h, w, 3) uint8 RGB of a frame: upright, square pixels, longer side at most `max_side_px`.
 
     Never larger than the display size. Scaling and colour conversion are one swscale call; high dynamic
-    range is not tone-mapped. What is transparent lies over a neutral gray. May be called from several threads at once.
+    range is not tone-mapped. What is transparent lies over a neutral gray. May be called from several threads
+    at once.
     """
     shrink = min(1.0, max_side_px / max(info.display_width, info.display_height))
     width, height = (max(1, round(side * shrink)) for side in (info.display_width, info.display_height))
@@ -119,7 +120,8 @@ class Preparation:
     def __init__(
         self, info: VideoInfo, pixel_format: str, color: Color, *, size: tuple[int, int] | None = None
     ) -> None:
-        """`pixel_format` (FFmpeg's name), `color` and `size` are the encoder's; `info` describes the frames. A size
+        """`pixel_format` (FFmpeg's name), `color` and `size` are the encoder's; `info` describes the frames. A
+        size
         (width, height) beyond the frames' repeats their last column and row; None: theirs."""
         self._size = size or (info.width, info.height)
         self._info, self._pixel_format, self._color = info, pixel_format, color

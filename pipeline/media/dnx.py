@@ -22,7 +22,8 @@ _MEGABITS_UP_TO = ((Fraction(25), 185), (Fraction(30), 220))
 
 
 def settings_for(info: VideoInfo, pixel_format: str, profile: str | None) -> dict[str, str]:
-    """The encoder's options: DNxHD for interlaced film of its size, which DNxHR cannot be, else DNxHR of that pixel
+    """The encoder's options: DNxHD for interlaced film of its size, which DNxHR cannot be, else DNxHR of that
+    pixel
     format.
 
     Args:

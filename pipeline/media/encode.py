@@ -299,8 +299,8 @@ def _alpha_notes(info: VideoInfo, encoder: str, name: str) -> tuple[str, ...]:
     if not info.pixel_format.has_alpha or planar_format(name).has_alpha:
         return ()
     return (
-        f"alpha is lost: {encoder} in {name} cannot hold it; ProRes 4444 in .mov, FFV1 in .mkv, VP9 in .webm, PNG and "
-        "TIFF can",
+        f"alpha is lost: {encoder} in {name} cannot hold it; ProRes 4444 in .mov, FFV1 in .mkv, VP9 in .webm, PNG "
+        "and TIFF can",
     )
 
 
@@ -352,8 +352,8 @@ def _finish_encoding(
         what = f"{encoder} {settings['profile']}" if encoder == dnx.ENCODER else encoder
         notes = (
             *notes,
-            f"field order {info.field_order} is lost: {what} writes no interlaced film; the fields lie in its frames "
-            "as they were, and players will not know",
+            f"field order {info.field_order} is lost: {what} writes no interlaced film; the fields lie in its "
+            "frames as they were, and players will not know",
         )
     color = film_color(info.color, info.pixel_format, target)
     return Encoding(

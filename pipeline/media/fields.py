@@ -1,6 +1,7 @@
 """Interlaced film: each picture taken apart into its two fields, and put together again.
 
-A field is every other line, taken half a frame's time after the other. Nothing may be mixed between the two: so each
+A field is every other line, taken half a frame's time after the other. Nothing may be mixed between the two: so
+each
 is handed out as a picture of its own, at its own time, and what is written are the lines of both in their places.
 """
 
@@ -53,9 +54,7 @@ def _is_top_first(native: VideoFrame) -> bool:
     """What PyAV does not tell of a picture, FFmpeg's filter does."""
     graph = Graph()
     base = native.time_base or Fraction(1, 1000)
-    source = graph.add_buffer(
-        width=native.width, height=native.height, format=native.format, time_base=base
-    )
+    source = graph.add_buffer(width=native.width, height=native.height, format=native.format, time_base=base)
     chosen = graph.add("select", "eq(interlace_type,TOPFIRST)+0")
     graph.link_nodes(source, chosen, graph.add("buffersink")).configure()
     graph.push(native)
@@ -92,7 +91,7 @@ def woven(first: Frame, second: Frame, info: VideoInfo) -> Frame:
     Args:
         info: of the film, in frames.
     """
-    whole = replace(
+    return replace(
         first,
         index=first.index // 2,
         pts=first.pts // 2,
@@ -101,7 +100,6 @@ def woven(first: Frame, second: Frame, info: VideoInfo) -> Frame:
         duration=first.duration,
         parity=None,
     )
-    return whole
 
 
 def _together(first: Frame, second: Frame, info: VideoInfo) -> tuple[Plane, ...]:

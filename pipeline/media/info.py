@@ -110,7 +110,7 @@ def _origin_seconds(container: InputContainer) -> Fraction:
     """Where the container's clock begins, if it is one that runs freely: transport and program streams, which take
     it from a multiplexer, and whatever begins so late that nobody can have meant to wait for it."""
     start = Fraction(container.start_time or 0, 1_000_000)
-    is_free = bool(container.format.flags & Flags.ts_discont.value)
+    is_free = bool(int(container.format.flags) & int(Flags.ts_discont.value))
     return start if start > 0 and (is_free or start > LATE_SECONDS) else Fraction(0)
 
 

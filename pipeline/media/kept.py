@@ -40,7 +40,9 @@ def lost_tags(source: InputContainer, path: Path, written: Path) -> dict[str, st
 
 def _own_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     kept = kept_metadata(dict(metadata))
-    return {key: value for key, value in kept.items() if key.casefold() not in _TAGS_WITH_A_PLACE and value.strip()}
+    return {
+        key: value for key, value in kept.items() if key.casefold() not in _TAGS_WITH_A_PLACE and value.strip()
+    }
 
 
 def losses(
@@ -67,7 +69,10 @@ def losses(
     for key in lost_tags(source, info.path, written):
         yield f"tag {key} is lost: {written_as} has no place for it"
     yield from _lost_picture(info, out)
-    is_said = out.codec_name in ("h264", "hevc") or written_as in ("matroska", "webm")  # the latter is not read here
+    is_said = out.codec_name in ("h264", "hevc") or written_as in (
+        "matroska",
+        "webm",
+    )  # the latter is not read here
     if not is_said and info.pixel_format.chroma_shift_y and out.pixel_format.chroma_shift_y and info.chroma_siting:
         yield f"chroma siting {info.chroma_siting} is lost"
     if hdr and hdr_parameters(look.picture.native, out.codec_name) != hdr:
@@ -83,7 +88,7 @@ def losses(
     has_one_rate = written_as == "mxf"
     if has_one_rate and abs(out.duration_seconds_from_header - seconds) > max(0.1, 2 / float(info.frame_rate)):
         yield (
-            f"times are not kept: the pictures last {out.duration_seconds_from_header:.3f} s in place of {seconds:.3f} s"
+            f"times are not kept: the pictures last {out.duration_seconds_from_header:.3f} s, not {seconds:.3f} s"
         )
 
 

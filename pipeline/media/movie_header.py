@@ -1,7 +1,8 @@
 """What FFmpeg's writer leaves out of the header of a .mov or .mp4, put in when the film is written.
 
 Tags that it has no place for (a camera's, scene and take), the description of data tracks that it copies, the reel
-of the timecode track, the clean aperture and the HDR mastering metadata of codecs that hold none. The header is then
+of the timecode track, the clean aperture and the HDR mastering metadata of codecs that hold none. The header is
+then
 put before the pictures ("fast start").
 """
 
@@ -13,7 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .boxes import Box, BoxError, add_to_video, boxes_in, entry_of, header_of, replace_header, track_id, video_boxes
+from .boxes import (
+    Box,
+    BoxError,
+    add_to_video,
+    entry_of,
+    header_of,
+    replace_header,
+    track_id,
+    video_boxes,
+)
 
 _TIMECODE_ENTRY_BYTES = 34
 """Of a timecode track's sample entry before its own boxes."""
@@ -125,7 +135,10 @@ def _tag_box(tags: Mapping[str, str], *, is_quicktime: bool) -> Box:
 def _hdr_boxes(parameters: str) -> dict[bytes, bytes]:
     """Mastering display and content light level as ISO/IEC 14496-12 has them, which counts in x265's units."""
     boxes: dict[bytes, bytes] = {}
-    found = re.search(r"master-display=G\((\d+),(\d+)\)B\((\d+),(\d+)\)R\((\d+),(\d+)\)WP\((\d+),(\d+)\)L\((\d+),(\d+)\)", parameters)
+    found = re.search(
+        r"master-display=G\((\d+),(\d+)\)B\((\d+),(\d+)\)R\((\d+),(\d+)\)WP\((\d+),(\d+)\)L\((\d+),(\d+)\)",
+        parameters,
+    )
     if found:
         boxes[b"mdcv"] = struct.pack(">8H2I", *map(int, found.groups()))
     light = re.search(r"max-cll=(\d+),(\d+)", parameters)

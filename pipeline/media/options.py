@@ -20,7 +20,7 @@ class EncodeOptions:
     codec: str | None = option(
         None, "--encoder", Kind.TEXT, ENCODING,
         "h264, hevc, prores, dnxhd, ffv1, vp9, or any encoder of FFmpeg such as h264_nvenc", metavar="NAME",
-        shown_default="ProRes and DNxHD stay what they are in .mov and .mxf; else h264, in .webm vp9, in .mxf dnxhd",
+        shown_default="ProRes and DNxHD stay so in .mov and .mxf; else h264, in .webm vp9, in .mxf dnxhd",
         words=("codec",),
     )  # fmt: skip
     """"h264", "hevc", "prores", "dnxhd", "ffv1", "vp9", or any video encoder of PyAV ("h264_nvenc"); None: by the
@@ -39,7 +39,12 @@ class EncodeOptions:
     )  # fmt: skip
     """FFmpeg's name; None: the source's where the encoder has it, else the nearest that keeps most."""
     profile: str | None = option(
-        None, "--profile", Kind.TEXT, ENCODING, "the encoder's profile, e.g. hq or 4444 for prores, dnxhr_hqx for dnxhd", metavar="NAME"
+        None,
+        "--profile",
+        Kind.TEXT,
+        ENCODING,
+        "the encoder's profile, e.g. hq or 4444 for prores, dnxhr_hqx for dnxhd",
+        metavar="NAME",
     )
     """None: for prores "hq", or "4444" for 4:4:4; otherwise the encoder's own choice."""
     threads: int = 0

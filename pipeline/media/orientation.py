@@ -1,6 +1,7 @@
 """How a picture is turned and mirrored to be shown: the display matrix of a file.
 
-FFmpeg's layout (AV_PKT_DATA_DISPLAYMATRIX): nine numbers a b u, c d v, x y w, of which a b c d are 16.16 fixed point;
+FFmpeg's layout (AV_PKT_DATA_DISPLAYMATRIX): nine numbers a b u, c d v, x y w, of which a b c d are 16.16 fixed
+point;
 (x, y) of the coded picture is shown at (a x + c y, b x + d y).
 """
 

@@ -44,7 +44,8 @@ class PlannedPictures:
 
         if self.info.field_order != "progressive":
             self.notes.append(
-                f"field order {self.info.field_order} is lost: pictures hold none; the fields lie in them as they were"
+                f"field order {self.info.field_order} is lost: pictures hold none; the fields lie in them as they "
+                "were"
             )
         if self.info.start_timecode:
             self.notes.append(f"pictures hold no timecode: the first is {self.info.start_timecode}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
 _UNTOUCHABLE = ("png", "apng")
-"""Decoders whose side data has a dictionary of its own (the name of the colour profile): PyAV 18 frees that a second
+"""Decoders whose side data has a dictionary of its own (the name of the colour profile): PyAV 18 frees that a
+second
 time with the object it hands out, and the process dies in some later garbage collection."""
 
 
@@ -19,6 +22,7 @@ def side_data_of(native: VideoFrame, codec: str) -> dict[SideDataType, bytes]:
     if codec in _UNTOUCHABLE:
         return {}
     try:
-        return {data.type: bytes(data) for data in native.side_data}  # type: ignore[attr-defined]
+        hanging: list[Any] = list(native.side_data)
+        return {data.type: bytes(data) for data in hanging}
     except ValueError:  # PyAV stumbles over kinds of side data it has no name for
         return {}

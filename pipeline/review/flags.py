@@ -111,8 +111,8 @@ def flags_of(clip: ClipSeries) -> tuple[Flag, ...]:
         flags.append(Flag("frame_count", at, at, float(clip.seconds[at]), float(ends[at]), at, text))
     if clip.shortfall:
         last = len(clip.seconds) - 1
-        at = float(clip.seconds[last]), float(ends[last])
-        flags.append(Flag("incomplete", last, last, *at, last, clip.shortfall))
+        begin, end = float(clip.seconds[last]), float(ends[last])
+        flags.append(Flag("incomplete", last, last, begin, end, last, clip.shortfall))
     order = list(REASONS)
     return tuple(sorted(flags, key=lambda flag: (flag.first_frame, order.index(flag.reason), flag.face or 0)))
 

@@ -118,9 +118,7 @@ def _notes(clip: ClipSeries, item: QcInput) -> tuple[str, ...]:
     planned = item.report.frames if item.report is not None else 0
     frames = len(clip.seconds) // clip.pictures_per_frame
     if planned and planned != frames:
-        notes.append(
-            f"{item.source} has {frames} frames now and had {planned} in the run; run it again"
-        )
+        notes.append(f"{item.source} has {frames} frames now and had {planned} in the run; run it again")
     return tuple(notes)
 
 

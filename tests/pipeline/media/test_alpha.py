@@ -18,7 +18,7 @@ from retarget.pipeline.media.reader import open_video
 from .conftest import make_clip, rewrite
 
 
-def cut_out(width: int, height: int, index: int, name: str) -> av.VideoFrame:  # noqa: ARG001
+def cut_out(width: int, height: int, index: int, name: str) -> av.VideoFrame:
     """White within a soft disc, black and transparent around it."""
     y, x = np.mgrid[:height, :width]
     alpha = np.clip((height / 3 - np.hypot(x - width / 2, y - height / 2)) / 8 + 0.5, 0, 1)
@@ -46,7 +46,14 @@ def alpha_of(path: Path) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("b.mov", "prores"), ("b.mkv", "ffv1"), ("b.webm", None), ("b.mkv", "vp9"), ("b.%04d.png", None), ("b.%d.tif", None)],
+    [
+        ("b.mov", "prores"),
+        ("b.mkv", "ffv1"),
+        ("b.webm", None),
+        ("b.mkv", "vp9"),
+        ("b.%04d.png", None),
+        ("b.%d.tif", None),
+    ],
 )
 def test_alpha_is_kept(webm: Path, name: str, codec: str | None) -> None:
     assert not [note for note in rewrite(webm, webm.with_name(name), EncodeOptions(codec)) if "alpha" in note]

@@ -27,7 +27,10 @@ def test_siting_is_read(tmp_path: Path, codec: str, name: str, options: dict[str
         options = {**options, "chroma_sample_location": siting}
         path = make_clip(tmp_path / f"{siting}{suffix}", codec=codec, name=name, options=options, size=(128, 96))
         assert open_video(path).info.chroma_siting == siting
-    assert open_video(make_clip(tmp_path / f"none{suffix}", codec="libx264", count=1)).info.chroma_siting in ("", "left")
+    assert open_video(make_clip(tmp_path / f"none{suffix}", codec="libx264", count=1)).info.chroma_siting in (
+        "",
+        "left",
+    )
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])

@@ -58,7 +58,9 @@ def test_a_last_picture_that_is_shown_for_long_is_none_that_is_missing(tmp_path:
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".webm"])
 def test_a_film_that_was_cut_off(tmp_path: Path, suffix: str) -> None:
     codec = "libvpx-vp9" if suffix == ".webm" else "libx264"
-    path = noisy(tmp_path / f"a{suffix}", codec=codec, options={"crf": "30", "b": "0"} if suffix == ".webm" else None)
+    path = noisy(
+        tmp_path / f"a{suffix}", codec=codec, options={"crf": "30", "b": "0"} if suffix == ".webm" else None
+    )
     if suffix == ".mp4":
         path = first_to_last(path, tmp_path / "fast.mp4")
     video = open_video(cut_off(path, 0.5))

@@ -53,7 +53,12 @@ def test_profiles_open(tmp_path: Path, name: str, source: str, profile: str | No
 
 def test_a_source_in_it_stays_in_it(tmp_path: Path) -> None:
     path = make_clip(
-        tmp_path / "a.mov", codec="dnxhd", name="yuv422p", size=(256, 144), count=2, options={"profile": "dnxhr_hq"}
+        tmp_path / "a.mov",
+        codec="dnxhd",
+        name="yuv422p",
+        size=(256, 144),
+        count=2,
+        options={"profile": "dnxhr_hq"},
     )
     for name, codec in (("b.mov", "dnxhd"), ("b.mxf", "dnxhd"), ("b.mkv", "h264"), ("b.mp4", "h264")):
         rewrite(path, tmp_path / name, EncodeOptions())

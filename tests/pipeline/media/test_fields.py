@@ -38,7 +38,9 @@ def combed(width: int, height: int, index: int, name: str) -> av.VideoFrame:
 
 def as_fields(frame: av.VideoFrame, order: str) -> av.VideoFrame:
     graph = Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25))
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
+    )
     graph.link_nodes(source, graph.add("setfield", order), graph.add("buffersink")).configure()
     graph.push(frame)
     return graph.pull()
@@ -53,7 +55,14 @@ def interlaced(path: Path, order: str = "tff", *, codec: str = "ffv1", name: str
         return as_fields(combed(width, height, index, name), order)
 
     return make_clip(
-        path, codec=codec, name=name, count=4, time_base=Fraction(1, 25), rate=Fraction(25), picture=picture, setup=setup
+        path,
+        codec=codec,
+        name=name,
+        count=4,
+        time_base=Fraction(1, 25),
+        rate=Fraction(25),
+        picture=picture,
+        setup=setup,
     )
 
 
@@ -90,7 +99,8 @@ def test_what_is_not_edited_is_handed_on_and_what_is_edited_changes_its_own_line
 
 @pytest.mark.parametrize("order", ["tff", "bff"])
 @pytest.mark.parametrize(
-    ("name", "codec"), [("b.mp4", "h264"), ("b.mkv", "h264"), ("b.mov", "prores"), ("b.mkv", "ffv1"), ("b.mov", "v210")]
+    ("name", "codec"),
+    [("b.mp4", "h264"), ("b.mkv", "h264"), ("b.mov", "prores"), ("b.mkv", "ffv1"), ("b.mov", "v210")],
 )
 def test_encoders_that_keep_fields(tmp_path: Path, order: str, name: str, codec: str) -> None:
     source = interlaced(tmp_path / "a.mkv", order, name="yuv422p")
