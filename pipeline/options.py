@@ -167,6 +167,10 @@ class RetargetOptions:
     )
     """Faces a forward pass; 0: by the device."""
     overwrite: bool = option(False, "--overwrite", Kind.SWITCH, RUNNING, "replace an existing output")
+    strict: bool = option(
+        False, "--strict", Kind.SWITCH, RUNNING,
+        "refuse a source that is not whole: pictures that cannot be decoded, or an end before the one it promises",
+    )  # fmt: skip
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
 

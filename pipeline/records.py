@@ -78,6 +78,11 @@ class Box:
 
 Family = Literal["yuv", "rgb", "gray"]
 
+FieldOrder = Literal["progressive", "tt", "bb", "tb", "bt"]
+"""How a film's pictures are made, in FFmpeg's words: the first letter is the field that is shown first (t: the
+lines
+0, 2, 4 ...); tb and bt are what QuickTime calls fields that lie interleaved in the file."""
+
 
 @dataclass(frozen=True)
 class PixelFormat:
@@ -95,6 +100,9 @@ class PixelFormat:
     """log2 of the vertical subsampling of planes 1 and 2."""
     has_alpha: bool = False
     """Whether the last plane is alpha (never edited)."""
+    is_premultiplied: bool = False
+    """Whether the colours are those of the picture over black (associated alpha); else they are the picture's
+    own."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -158,6 +166,10 @@ class VideoInfo:
     """May lie; 0 if unknown. Only for a progress bar."""
     rotation_degrees: int = 0
     """Clockwise turn that shows the coded picture upright: 0, 90, 180 or 270."""
+    is_mirrored: bool = False
+    """Whether the turned picture is shown with left and right exchanged."""
+    display_matrix: tuple[int, ...] = ()
+    """The file's own matrix for turn and mirror, nine numbers; empty if it has none."""
     sample_aspect_ratio: Fraction = Fraction(1)
     codec_name: str = ""
     audio_streams: int = 0
@@ -165,6 +177,33 @@ class VideoInfo:
     """A single picture, shown for as long as asked."""
     start_timecode: str = ""
     """Timecode of the file's first frame, as written in it; empty if it has none."""
+    chroma_siting: str = ""
+    """Where the chroma samples of 4:2:0 lie, in FFmpeg's words (left, topleft ...); empty if the film does not
+    say."""
+    origin_seconds: Fraction = Fraction(0)
+    """Where a file's free-running clock begins; its times are kept, an output begins at 0."""
+    field_order: FieldOrder = "progressive"
+    """Of the film."""
+    pictures_per_frame: int = 1
+    """2 where the frames handed out are the fields of an interlaced film: `height` is a field's then, and its
+    lines
+    are twice as high. `frame_rate` and `frame_count_from_header` stay the film's."""
+
+    @property
+    def picture_rate(self) -> Fraction:
+        """Pictures handed out in a second: frames, or fields."""
+        return self.frame_rate * self.pictures_per_frame
+
+    def in_fields(self) -> VideoInfo:
+        """Of an interlaced film whose fields are handed out as pictures of half the lines."""
+        aspect = self.sample_aspect_ratio / 2
+        return replace(self, height=self.height // 2, sample_aspect_ratio=aspect, pictures_per_frame=2)
+
+    def in_frames(self) -> VideoInfo:
+        """Of the film itself: `in_fields` undone."""
+        n = self.pictures_per_frame
+        aspect = self.sample_aspect_ratio * n
+        return replace(self, height=self.height * n, sample_aspect_ratio=aspect, pictures_per_frame=1)
 
     @property
     def display_width(self) -> int:
@@ -192,6 +231,8 @@ class VideoInfo:
             270: [[0, -1, high], [1, 0, 0]],
         }[self.rotation_degrees]
         matrix = np.array(turn, np.float64)
+        if self.is_mirrored:
+            matrix = matrix @ np.array([[-1, 0, wide], [0, 1, 0], [0, 0, 1]], np.float64)
         square_width = wide if self.rotation_degrees in (0, 180) else high
         matrix[0] *= self.width / square_width
         return matrix
@@ -220,6 +261,8 @@ class Frame:
     """The decoder said that it had to conceal something."""
     native: Any = field(default=None, repr=False)
     """The decoder's own frame, so that an unedited picture is handed on untouched; None for synthetic ones."""
+    parity: int | None = None
+    """Of a field: 0 if its planes are the lines 0, 2, 4 ... of `native`, 1 if 1, 3, 5 ...; None: all lines."""
 
     def __post_init__(self) -> None:
         if len(self.planes) != self.pixel_format.plane_count:

@@ -56,6 +56,10 @@ class Report:
     """Edited with less than the asked strength because of pose, border, confidence or appearance."""
     decode_failures: int = 0
     """Pictures that the decoder could not or only partly make; their place in time is kept."""
+    missing_frames: int = 0
+    """That the source promises behind its last picture, about; 0: it is whole, or says nothing."""
+    not_kept: tuple[str, ...] = ()
+    """What of the source's streams, tags and side data the output does not have, a line each."""
     shots: int = 0
     faces: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -121,6 +125,7 @@ def report_of(document: Any) -> Report:
             **{name: int(document.get(name, 0)) for name in _COUNTS},
             seconds={str(name): float(value) for name, value in document.get("seconds", {}).items()},
             notes=tuple(str(note) for note in document.get("notes", ())),
+            not_kept=tuple(str(line) for line in document.get("not_kept", ())),
             details=details,
             curves=tuple(_face_of(face) for face in faces),
         )
@@ -134,6 +139,7 @@ _COUNTS = (
     "frames_without_face",
     "frames_faded",
     "decode_failures",
+    "missing_frames",
     "shots",
     "faces",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import itertools
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -17,13 +18,22 @@ from numpy.typing import NDArray
 
 from retarget.model import action_units
 
-from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, FacePlan, Plans
-from .errors import VideoReadError
-from .faces import AU_SOURCE, TrackingCache, no_face, read_faces, rows_of, tracker_details, write_tracking_csv
+from .edit import NORM_KNEE, NOTEWORTHY, EditedFrame, FacePlan, Fade, Plans
+from .errors import VideoOpenError, VideoReadError
+from .faces import (
+    AU_SOURCE,
+    ClipAnalysis,
+    TrackingCache,
+    no_face,
+    read_faces,
+    rows_of,
+    tracker_details,
+    write_tracking_csv,
+)
 from .files import MADE_FROM, check_not_input
-from .media import EncodeOptions, Pieces, create_video
+from .media import EncodeOptions, Pieces, VideoReader, create_video
 from .options import RetargetOptions
-from .records import Frame
+from .records import Frame, VideoInfo
 from .refine import refined
 from .report import FaceReport, Report
 from .resources import Resources
@@ -79,22 +89,27 @@ def retarget_video(
         encode = _share_of_encoder(options.encode, resources.cores)
         writer = create_video(output, like=session.reader, options=encode, overwrite=options.overwrite)
         analysis = session.analyse()
+        if options.strict:
+            check_whole(session.reader)
         plans = refined(session, session.plan(analysis))
-        if pieces is not None and analysis.frame_count > pieces.frames_at(session.reader.info.frame_rate):
+        per_frame = session.reader.info.pictures_per_frame
+        count = analysis.frame_count // per_frame
+        if pieces is not None and count > pieces.frames_at(session.reader.info.frame_rate):
             writer.use_pieces(pieces)
         with writer:
-            tally = Tally(edited=writer.kept_changes)
+            tally = Tally(edited=writer.kept_changes, per_frame=per_frame)
             edits = session.edits(plans, kept=writer.kept_frames, group=writer.piece_frames)
             with contextlib.closing(prefetched(tally.results(edits), BLEND_AHEAD_FRAMES)) as frames:
                 for frame in progress(frames, Stage.RETARGET, analysis.frame_count):
                     with clock.running("encode"):
                         writer.write(frame)
-            check_count(session, plans, tally.frames)
+            check_count(session, plans, tally.pictures)
             check()
         report = report_of_run(session, plans, tally)
     return replace(
         report,
         notes=tuple(dict.fromkeys((*report.notes, *writer.notes))),
+        not_kept=tuple(dict.fromkeys(writer.notes)),
         details={**report.details, "output": str(output)},
         seconds={**clock.seconds(), "elapsed": round(time.perf_counter() - started, 3)},
     )
@@ -124,13 +139,19 @@ def track_video(
             raise no_face(clip, analysis.largest_rejected_px, is_trimmed=options.is_trimmed)
         write_tracking_csv(output, rows_of(analysis), overwrite=options.overwrite)
         return Report(
-            frames=analysis.frame_count,
-            frames_without_face=analysis.frames_without_face,
+            frames=analysis.frame_count // analysis.info.pictures_per_frame,
+            frames_without_face=_frames(analysis.frames_without_face, analysis),
             decode_failures=reader.decode_failures,
             shots=len(analysis.shots),
             faces=len(analysis.tracks),
             seconds=clock.seconds(),
-            details={"source": str(clip), "output": str(output), **tracker_details(options.tracker)},
+            notes=_notes_on_fields(analysis.info),
+            details={
+                "source": str(clip),
+                "output": str(output),
+                "field_order": analysis.info.field_order,
+                **tracker_details(options.tracker),
+            },
         )
 
 
@@ -180,8 +201,13 @@ def _shared_cores(cores: int | None) -> Iterator[None]:
 class Tally:
     """Counts frames as they pass."""
 
-    frames: int = 0
+    pictures: int = 0
+    """Frames, or fields."""
     edited: int = 0
+    """Frames."""
+    per_frame: int = 1
+    """Pictures that make a frame."""
+    _latest_edited: int = -1
 
     def results(self, edits: Generator[EditedFrame, None, None]) -> Iterator[Frame]:
         """The frames as they are to be written."""
@@ -192,19 +218,42 @@ class Tally:
 
     def add(self, edit: EditedFrame) -> None:
         """Counts one more."""
-        self.frames += 1
-        self.edited += edit.result is not edit.source
+        frame = self.pictures // self.per_frame
+        self.pictures += 1
+        if edit.result is not edit.source and frame != self._latest_edited:
+            self.edited += 1
+            self._latest_edited = frame
+
+    @property
+    def frames(self) -> int:
+        """That passed."""
+        return self.pictures // self.per_frame
 
 
-def check_count(session: Session, plans: Plans, frames: int) -> None:
-    """Both readings must have seen the same frames, or times and faces would not belong together.
+def check_whole(reader: VideoReader) -> None:
+    """Refuses a source of which the latest reading has found something missing.
+
+    Raises:
+        VideoOpenError: pictures could not be decoded, or its end is before the one it promises.
+    """
+    path, failures = reader.info.path, reader.decode_failures
+    if reader.shortfall is not None:
+        raise VideoOpenError(f"{path}: {reader.shortfall}; copy it again, or leave out --strict")
+    if failures:
+        raise VideoOpenError(
+            f"{path}: {failures} pictures could not be decoded whole; copy it again, or leave out --strict"
+        )
+
+
+def check_count(session: Session, plans: Plans, pictures: int) -> None:
+    """Both readings must have seen the same pictures, or times and faces would not belong together.
 
     Raises:
         VideoReadError: they have not.
     """
-    if frames != plans.analysis.frame_count:
+    if pictures != plans.analysis.frame_count:
         raise VideoReadError(
-            f"{session.source}: changed while it was read ({plans.analysis.frame_count} frames, then {frames}); "
+            f"{session.source}: changed while it was read ({plans.analysis.frame_count} frames, then {pictures}); "
             "run again"
         )
 
@@ -216,23 +265,25 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
     return Report(
         frames=tally.frames,
         frames_edited=tally.edited,
-        frames_without_face=analysis.frames_without_face,
-        frames_faded=plans.faded_frames,
+        frames_without_face=_frames(analysis.frames_without_face, analysis),
+        frames_faded=_frames(plans.faded_frames, analysis),
         decode_failures=session.reader.decode_failures,
         shots=len(analysis.shots),
         faces=len(plans.faces),
         seconds=session.clock.seconds(),
+        missing_frames=shortfall.missing_frames if (shortfall := session.reader.shortfall) else 0,
         notes=(
+            *_notes_on_source(session, plans),
             *session.driver.notes,
             *_unused_drivers(session, plans),
             *_unused_references(references),
-            *_notes_on_source(session, plans),
             *_notes_on_reach(plans),
             *_notes_on_fades(plans),
         ),
         details={
             "retarget": importlib.metadata.version("retarget"),
             "source": str(session.source),
+            "field_order": analysis.info.field_order,
             "driver": str(files[0]) if len(files) == 1 else [str(file) for file in files],
             "checkpoint": str(session.options.checkpoint or "default"),
             **({"references": references} if references else {}),
@@ -243,6 +294,17 @@ def report_of_run(session: Session, plans: Plans, tally: Tally) -> Report:
         },
         curves=tuple(_curves_of(plan) for plan in plans.faces),
     )
+
+
+def _frames(pictures: int, analysis: ClipAnalysis) -> int:
+    """How many frames so many pictures of a clip, frames or fields, make at the least."""
+    return -(-pictures // analysis.info.pictures_per_frame)
+
+
+def _notes_on_fields(info: VideoInfo) -> tuple[str, ...]:
+    if info.pictures_per_frame == 1:
+        return ()
+    return (f"{info.path} is interlaced ({info.field_order}): each field has a row of its own",)
 
 
 def _refinement_of(plans: Plans) -> dict[str, dict[str, float]]:
@@ -283,10 +345,11 @@ def _unused_references(references: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _notes_on_source(session: Session, plans: Plans) -> list[str]:
     notes, analysis, failures = [], plans.analysis, session.reader.decode_failures
+    if session.reader.shortfall is not None:
+        notes.append(str(session.reader.shortfall))
     if analysis.frames_without_face:
-        notes.append(
-            f"{analysis.frames_without_face} of {analysis.frame_count} frames show no usable face; passed through"
-        )
+        missing, frames = (_frames(n, analysis) for n in (analysis.frames_without_face, analysis.frame_count))
+        notes.append(f"{missing} of {frames} frames show no usable face; passed through")
     if failures:
         notes.append(f"{failures} pictures could not be decoded whole; their place in time is kept")
     return notes
@@ -302,7 +365,7 @@ def _notes_on_reach(plans: Plans) -> list[str]:
     for name, what in (("mouth", "the mouth"), ("eye", "an eye")):
         held = [left for plan in plans.faces for key, left in plan.held_back.items() if name in key]
         frames = {
-            int(frame)
+            int(frame) // plans.analysis.info.pictures_per_frame
             for plan in plans.faces
             for key, left in plan.held_back.items()
             if name in key
@@ -323,7 +386,9 @@ def _notes_on_fades(plans: Plans) -> list[str]:
     for plan in plans.faces:
         if plan.fades:
             shot = f"shot {plan.track.shot}, " if len(plans.analysis.shots) > 1 else ""
-            shown = ", ".join(map(str, plan.fades[:FADES_SHOWN]))
+            n = plans.analysis.info.pictures_per_frame
+            fades = (Fade(fade.first_frame // n, fade.last_frame // n, fade.cause) for fade in plan.fades)
+            shown = ", ".join(map(str, itertools.islice(fades, FADES_SHOWN)))
             more = f" and {len(plan.fades) - FADES_SHOWN} more" if len(plan.fades) > FADES_SHOWN else ""
             notes.append(f"{shot}face {plan.position}: less is done in frames {shown}{more}")
     return notes

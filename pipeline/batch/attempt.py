@@ -92,9 +92,10 @@ class _Attempt:
             self._key = content_key(self._job, self._contents)
             previous = self._task.previous
             if previous is not None and previous.key == self._key:
-                if previous.state == "done" and self._is_as_made():
+                if previous.state != "failed" and self._is_as_made():
                     drop_pieces(pieces_folder(self._folder))
-                    return self.outcome("skipped", seconds=previous.seconds)
+                    state: JobState = "skipped" if previous.state == "done" else previous.state
+                    return self.outcome(state, seconds=previous.seconds, error=previous.error)
                 is_same = previous.request == request_hash(self._job)
                 if previous.state == "failed" and is_same and not self._task.retry_failed:
                     return self.outcome("failed", seconds=previous.seconds, error=previous.error)
@@ -139,6 +140,9 @@ class _Attempt:
             if was_there or not is_there(job.output):  # an output without an entry stays known as ours
                 end_work(self._folder)
             raise
+        if report.missing_frames:
+            said = f"made, but about {report.missing_frames} frames are missing at the source's end"
+            return self.outcome("incomplete", seconds=report.seconds, error=said)
         return self.outcome("done", seconds=report.seconds)
 
     def _keeps_pictures(self) -> bool:
@@ -181,7 +185,7 @@ class _Attempt:
         elapsed = round(time.perf_counter() - self._started, 3)
         entry = Entry(
             name=job.name,
-            state="failed" if state == "failed" else "done",
+            state=state if state in ("failed", "incomplete") else "done",
             source=str(job.source),
             output=str(job.output.absolute()),
             key=self._key,

@@ -6,16 +6,17 @@ import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..faces import DEFAULT_LIMIT_BYTES
 from ..files import Content
 from ..jobs import Job
 
-JobState = Literal["done", "skipped", "failed", "pending"]
-"""done: made in this run. skipped: was there already. pending: not reached (interrupted, halted on an error)."""
+JobState = Literal["done", "incomplete", "skipped", "failed", "pending"]
+"""done: made in this run. incomplete: likewise, now or earlier, of a source that is not whole. skipped: was there
+already. pending: not reached (interrupted, halted on an error)."""
 
-EntryState = Literal["done", "failed"]
+EntryState = Literal["done", "incomplete", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Entry:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Per stage, and "elapsed"."""
     error: str = ""
-    """One line; empty unless failed."""
+    """One line; empty unless failed or incomplete."""
     finished: str = ""
     """When, in UTC, ISO 8601."""
 
@@ -52,7 +53,7 @@ class Entry:
                 "made": None if made is None else Content(**made),
             }
         )
-        if entry.state not in ("done", "failed"):
+        if entry.state not in get_args(EntryState):
             raise ValueError(f"state {entry.state!r}")
         return entry
 

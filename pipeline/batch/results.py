@@ -21,7 +21,7 @@ class JobResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Per stage, and "elapsed"; of the run that made it, also if that was an earlier one."""
     error: str = ""
-    """One line; empty unless failed."""
+    """One line; empty unless failed or incomplete."""
     report: Path | None = None
     """The run's report, if there is one."""
 
@@ -54,10 +54,10 @@ def summary(result: BatchResult) -> list[str]:
     width = max((len(job.name) for job in result.jobs), default=0)
     lines = []
     for job in result.jobs:
-        if job.state in ("done", "failed"):
-            said = job.error if job.state == "failed" else f"{job.seconds.get('elapsed', 0):.1f} s"
+        if job.state in ("done", "incomplete", "failed"):
+            said = job.error or f"{job.seconds.get('elapsed', 0):.1f} s"
             lines.append(f"{job.state:<7}  {job.name:<{width}}  {said}")
-    states: tuple[JobState, ...] = ("done", "skipped", "failed", "pending")
+    states: tuple[JobState, ...] = ("done", "incomplete", "skipped", "failed", "pending")
     counts = [f"{result.count(state)} {state}" for state in states]
     lines.append(", ".join(count for count in counts if not count.startswith("0 ")) or "no jobs")
     lines += result.notes

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..editorial import Delivered, Timeline, write_timeline
 from ..errors import ReportError, RetargetError
@@ -91,8 +91,8 @@ def _quality(clip: _Clip) -> ClipQuality:
             source=job.source,
             output=result.output if is_there(result.output) else None,
             report=_run_report(result.report),
-            state=result.state if result.state != "pending" else "failed",
-            error=result.error,
+            state=_state_of(result),
+            error=result.error if result.state == "failed" else "",
             seconds=result.seconds,
             options=job.options,
         )
@@ -100,6 +100,13 @@ def _quality(clip: _Clip) -> ClipQuality:
     if result.state != "failed":
         write_whole(kept, quality.to_json())
     return quality
+
+
+def _state_of(result: JobResult) -> Literal["done", "skipped", "failed"]:
+    """As the report has it; that a source is not whole is a flag there."""
+    if result.state in ("failed", "pending"):
+        return "failed"
+    return "skipped" if result.state == "skipped" else "done"
 
 
 def _kept(path: Path, output: Path) -> ClipQuality | None:

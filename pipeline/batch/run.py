@@ -153,13 +153,13 @@ class _Books:
             self._note(job, "failed", previous)
             return True
         made = previous.made
-        if previous.state == "done" and made is not None:
+        if previous.state != "failed" and made is not None:
             with contextlib.suppress(OSError, RetargetError):
                 if signature_of(job.output) == made.signature:
                     folder = job_folder(self._options.output_dir, job.name)
                     end_work(folder)
                     drop_pieces(pieces_folder(folder))
-                    self._note(job, "skipped", previous)
+                    self._note(job, "skipped" if previous.state == "done" else previous.state, previous)
                     return True
         return False
 
@@ -234,7 +234,7 @@ class _Books:
         self._show(
             BatchStatus(
                 jobs=len(self._jobs),
-                finished={state: states.count(state) for state in ("done", "skipped", "failed")},
+                finished={state: states.count(state) for state in ("done", "incomplete", "skipped", "failed")},
                 running=tuple(self._jobs[index].name for index in self._running),
                 frames=frames,
                 total_frames=total,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import check_output, check_readable, media_of, parse_pattern
+from ..media import default_suffix
 from ..option_table import ENCODING, PERFORMANCE, RUNNING
 from ..stream import hand_over, printable, say, say_aside
 from ..usage import check_film, check_plot, check_preview, check_roles, check_table
@@ -76,15 +77,16 @@ def _retarget(argv: Sequence[str]) -> int:
     flags.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     _add_source_and_driver(flags)
     flags.add_argument(
-        "-o", "--output", type=Path, help="file (.mp4 .mov .mkv) or image sequence (out.%%04d.png, .tif); "
-        "default: SOURCE--DRIVER.mp4 in the current folder"
+        "-o", "--output", type=Path,
+        help="file (.mp4 .mov .mkv .webm .mxf) or image sequence (out.%%04d.png, .tif); default: "
+        "SOURCE--DRIVER in the current folder, .mov and .mkv staying so, else .mp4",
     )  # fmt: skip
     _add_common(flags)
     add_options(flags, PERFORMANCE, ENCODING)
     flags.add_argument("--report", type=Path, metavar="RUN.json", help="write what was done, with all curves")
     arguments = flags.parse_args(argv)
     source, driver = arguments.source, arguments.driver
-    output = arguments.output or default_output(source, driver)
+    output = arguments.output or default_output(source, driver, arguments.encoder)
     check_roles(source, [driver])
     _check_inputs(source, driver)
     options = options_said(arguments, source)
@@ -236,9 +238,10 @@ def _batch(argv: Sequence[str]) -> int:
 _COMMANDS = {"track": _track, "faces": _faces, "curves": _curves, "preview": _preview, "batch": _batch}
 
 
-def default_output(source: Path, driver: Path) -> Path:
-    """`SOURCE--DRIVER.mp4` in the current folder, from the names without folder, number pattern and suffix."""
-    return Path(f"{_stem(source)}--{_stem(driver)}.mp4")
+def default_output(source: Path, driver: Path, encoder: str | None = None) -> Path:
+    """`SOURCE--DRIVER.mp4` in the current folder, from the names without folder, number pattern and suffix; .mov,
+    .mkv and the like stay what they are."""
+    return Path(f"{_stem(source)}--{_stem(driver)}{default_suffix(source, encoder)}")
 
 
 def _stem(path: Path) -> str:

@@ -20,8 +20,30 @@ def clips_of(timeline: otio.schema.Timeline) -> list[tuple[Any, Any]]:
         for track in timeline.video_tracks()
         if track.enabled
         for clip in track.find_clips()
-        if clip.enabled and not isinstance(clip.media_reference, otio.schema.GeneratorReference)
+        if clip.enabled and not isinstance(clip.media_reference, otio.schema.GeneratorReference) and _is_seen(clip)
     ]
+
+
+def _is_seen(clip: Any) -> bool:
+    """Whether anything of a clip lies within what is shown of the nests it lies in."""
+    try:
+        return bool(_seen_of(clip).duration.value > 0)
+    except (otio.exceptions.OTIOError, ValueError):
+        return True  # without a range, which is told where it is made a shot
+
+
+def _seen_of(clip: Any) -> Any:
+    """The part of a clip that is shown, without transitions: nests are trimmed, too."""
+    seen, nest = clip.trimmed_range(), clip.parent()
+    while nest is not None and nest.parent() is not None:
+        if nest.source_range is not None:
+            there = clip.transformed_time_range(seen, nest)
+            start = max(there.start_time, nest.source_range.start_time)
+            end = min(there.end_time_exclusive(), nest.source_range.end_time_exclusive())
+            inside = otio.opentime.TimeRange.range_from_start_end_time(start, max(start, end))
+            seen = nest.transformed_time_range(inside, clip)
+        nest = nest.parent()
+    return seen
 
 
 def speed_of(clip: Any) -> float:
@@ -44,8 +66,8 @@ def shot_of(
     """The clip in plain values, its media found; what is wrong with it is in its `problem`."""
     media, problem = finder.find(clip)
     try:
-        shown = clip.visible_range()
-        cut = clip.trimmed_range()
+        cut = _seen_of(clip)
+        shown = clip.visible_range() if cut == clip.trimmed_range() else cut
         lead = cut.start_time - shown.start_time
         record = clip.transformed_time_range(cut, native.tracks).start_time - lead
         record += native.global_start_time or otio.opentime.RationalTime(0, record.rate)

@@ -142,12 +142,17 @@ def _timeline(
         )
         for number, (track, clip) in enumerate(clips_of(native), 1)
     ]
+    left_out = [
+        f"{path}: shot {shot.number} ({shot.name}) is left out: {shot.problem}"
+        for shot in shots
+        if shot.is_left_out
+    ]
     if not shots:
         raise TimelineError(f"{path}: shows no clip on its video tracks; export a timeline with its clips")
     return Timeline(
         path=path,
         name=native.name or path.stem,
         shots=tuple(replace(shot, is_rate_guessed=is_rate_guessed) for shot in shots),
-        notes=notes,
+        notes=(*notes, *left_out),
         native=native,
     )

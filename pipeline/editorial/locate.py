@@ -108,8 +108,10 @@ def _last_part(name: str) -> str:
 
 
 def _names_of(clip: Any) -> Iterator[str]:
-    """What the file may be called: the clip's name ("FROM CLIP NAME"), then the reel."""
-    for name in (clip.name, clip.metadata.get("cmx_3600", {}).get("reel", "")):
+    """What the file may be called: as the list says ("SOURCE FILE"), by the clip's name ("FROM CLIP NAME"), or its
+    reel."""
+    said = clip.metadata.get("cmx_3600", {})
+    for name in (said.get("source_file", ""), clip.name, said.get("reel", "")):
         if name:
             yield str(name)
 

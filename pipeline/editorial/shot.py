@@ -52,6 +52,12 @@ class TimelineShot:
     """Of a placed shot: length of the file; 0 if unknown."""
 
     @property
+    def is_left_out(self) -> bool:
+        """Whether the cut itself is one that cannot be worked on: its file is there, and another would not
+        help."""
+        return bool(self.problem) and self.media is not None
+
+    @property
     def length_frames(self) -> int:
         """Frames to work on, handles included."""
         return self.head_frames + self.frame_count + self.tail_frames

@@ -71,7 +71,8 @@ def _read(
         found = cache.load(key, reader.info)
     if found is None:
         found = _track(reader, options, stage=stage, clock=clock, progress=progress)
-        if not reader.decode_failures:  # what a disk failed to give may come the next time
+        # what a disk failed to give, or a transfer has not brought yet, may come the next time
+        if not reader.decode_failures and reader.shortfall is None:
             with clock.running("cache"):
                 cache.store(key, found)
     return found
@@ -83,8 +84,9 @@ def _track(
     collector, portraits = Collector(reader.info), Portraits(reader.info)
     with FaceTracker(reader.info, options) as tracker:
         with contextlib.closing(tracked_frames(reader, tracker, clock=clock, watch=portraits.watch)) as tracked:
+            expected = reader.info.frame_count_from_header * reader.info.pictures_per_frame
             seen = collector.collect(portraits.collect(tracked))
-            for _ in progress(seen, stage, reader.info.frame_count_from_header):
+            for _ in progress(seen, stage, expected):
                 pass
         found = collector.analysis(tracker.largest_rejected_px)
     with clock.running("who"):

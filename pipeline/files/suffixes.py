@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-FILM_OUTPUTS = (".mp4", ".mov", ".m4v", ".mkv")
+FILM_OUTPUTS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".mxf")
 """Films that are written."""
+KEPT_CONTAINERS = {".mov": ".mov", ".m4v": ".m4v", ".mkv": ".mkv", ".webm": ".webm", ".mxf": ".mov"}
+"""What an output is by default, by its source: .mp4 where nothing is said."""
 PICTURE_OUTPUTS = (".png", ".tif", ".tiff")
 """Pictures, and sequences of them, that are written."""
 
 # fmt: off
-FILMS = (*FILM_OUTPUTS, ".mxf", ".avi", ".webm", ".mpg", ".ts", ".m2ts")
+FILMS = (*FILM_OUTPUTS, ".avi", ".mpg", ".ts", ".m2ts")
 """Films that are looked for in a folder of media. Any file may be named as a source: its content decides."""
 PICTURES = frozenset({
     ".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".bmp", ".dpx", ".exr", ".tga", ".ppm", ".pgm",

@@ -110,12 +110,12 @@ def _stem(path: Path) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _extension(suffix: str, encode: EncodeOptions) -> str:
-    """The source's own suffix where that can be written with this encoder, else the first that can."""
-    wanted = [suffix] if suffix in suffixes.FILM_OUTPUTS else []
+    """The source's own kind of file where that can be written with this encoder, else the first that can."""
+    wanted = [media.default_suffix(Path(suffix and f"source{suffix}"), encode.codec)]
     for candidate in dict.fromkeys([*wanted, *suffixes.FILM_OUTPUTS]):
         if encode_error(candidate, EncodeOptions(codec=encode.codec)) is None:
             return candidate[1:]
-    return (wanted or suffixes.FILM_OUTPUTS)[0][1:]
+    return wanted[0][1:]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -39,8 +39,11 @@ class ShotDrafts:
             return
         self._check_shots(timeline)
         has_driver = bool({"driver", "drivers"} & self._sheet.base.keys())
+        has_others = not all(shot.is_left_out for shot in timeline.shots)
         for shot in timeline.shots:
             own = self._sheet.shots.get(shot.name) or self._sheet.shots.get(shot.clip_name)
+            if shot.is_left_out and own is None and has_others:
+                continue
             if own is not None or has_driver or not self._sheet.shots:
                 where, row = own or (self._cell.place, {})
                 yield from self._draft(shot, where, row)

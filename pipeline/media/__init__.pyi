@@ -5,6 +5,7 @@ from .convert import proxy as proxy
 from .encode import check_encode_options as check_encode_options
 from .options import EncodeOptions as EncodeOptions
 from .options import check_output_name as check_output_name
+from .options import default_suffix as default_suffix
 from .pieces import Pieces as Pieces
 from .pieces import drop_pieces as drop_pieces
 from .reader import VideoReader as VideoReader

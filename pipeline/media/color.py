@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records import Color, Frame, PixelFormat
+from ..records import Color, Frame, PixelFormat, Plane
 
 LUMA_COEFFICIENTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 """(Kr, Kb) of each matrix."""
+NEUTRAL_LEVEL = 118
+"""Of 255: 18 % gray, gamma-encoded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +73,40 @@ def sample_rgb(
     Args:
         out_from_coded: (2, 3) maps coded pixels to output pixels, corner-based coordinates both.
         size: (w, h) of the output. Beyond the picture its border is repeated.
+
+    What is transparent lies over a neutral gray.
     """
     planes = [
         _warp_plane(plane, _on_plane(out_from_coded, *frame.pixel_format.plane_shift(i)), size)
         for i, plane in enumerate(frame.planes[: frame.pixel_format.color_plane_count])
     ]
-    to_rgb = conversion(color, frame.pixel_format).to_rgb * 255
-    if frame.pixel_format.depth_bits == 8 and frame.pixel_format.family != "gray":
+    rgb = _shown(planes, color, frame.pixel_format)
+    if not frame.pixel_format.has_alpha:
+        return rgb
+    alpha = _warp_plane(frame.planes[-1], out_from_coded, size)
+    return over_neutral(rgb, alpha, frame.pixel_format)
+
+
+def over_neutral(rgb: NDArray[np.uint8], alpha: Plane, pixel_format: PixelFormat) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8: what is transparent lies over a neutral gray. A face that was cut out has its outline
+    there;
+    over black, dark hair and a dark ground would be one.
+
+    Args:
+        rgb: as decoded, with or without alpha in it as `pixel_format` says.
+        alpha: (h, w), of that format's depth.
+    """
+    share = alpha.astype(np.float32)[..., None] / (2**pixel_format.depth_bits - 1)
+    own = rgb if pixel_format.is_premultiplied else rgb * share
+    return np.asarray(np.clip(np.rint(own + (1 - share) * NEUTRAL_LEVEL), 0, 255), np.uint8)
+
+
+def _shown(planes: list[Plane], color: Color, pixel_format: PixelFormat) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 RGB of the planes of colour, all of one size."""
+    to_rgb = conversion(color, pixel_format).to_rgb * 255
+    if pixel_format.depth_bits == 8 and pixel_format.family != "gray":
         return np.asarray(cv2.transform(cv2.merge(planes), to_rgb), np.uint8)  # rounds and saturates itself
-    if frame.pixel_format.family == "gray":
+    if pixel_format.family == "gray":
         gray = planes[0].astype(np.float32) * to_rgb[0, 0] + to_rgb[0, 1]
         return np.repeat(np.clip(np.rint(gray), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
     stacked = cv2.merge([plane.astype(np.float32) for plane in planes])

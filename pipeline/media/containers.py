@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from pathlib import Path
 
 import av
 import av.logging
 from av.container import InputContainer
 from av.error import ArgumentError, FFmpegError
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ..errors import VideoOpenError
@@ -34,8 +36,13 @@ open anything."""
 _OPEN_SECONDS, _READ_SECONDS = 600.0, 600.0
 """Without an end, after which reading is given up: longer than a slow disk needs for a picture."""
 
-MUXER_BY_SUFFIX = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+MUXER_BY_SUFFIX = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".mxf": "mxf"}
 """FFmpeg's name for each kind of film that is written."""
+
+PEEKED_PACKETS = 400
+"""Of the video streams, looked at to tell a film from a single picture."""
+
+_ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def open_container(path: Path) -> InputContainer:
@@ -73,14 +80,43 @@ def open_container(path: Path) -> InputContainer:
 
 
 def main_video(container: InputContainer, path: Path) -> VideoStream:
-    """The video stream that is edited. Raises VideoOpenError if there is none that can be decoded."""
+    """The video stream that is edited: the film, never a single picture (a cover, a thumbnail) beside it.
+
+    Raises VideoOpenError if there is none that can be decoded.
+    """
     stream = container.streams.best("video")
-    if stream is None or stream.disposition & Disposition.attached_pic:
+    if stream is None or stream.disposition & _ASIDE:
         raise VideoOpenError(f"{path}: has no video stream; give a video, a picture or an image sequence")
+    films = [video for video in container.streams.video if not video.disposition & _ASIDE]
+    if len(films) > 1:
+        stream = _longer_than_a_picture(films, stream, path)
     assert isinstance(stream, VideoStream)
     if stream.codec_context is None:
         raise VideoOpenError(f"{path}: its video codec is unknown here; convert it to H.264 or ProRes first")
     return stream
+
+
+def _longer_than_a_picture(films: list[VideoStream], best: Stream, path: Path) -> Stream:
+    """The best stream, unless that has one picture and another has more: then the largest of those."""
+    counts = {film.index: film.frames for film in films}
+    if not all(counts.values()):
+        counts = _peeked(path, list(counts))
+    moving = [film for film in films if counts[film.index] > 1 and film.codec_context is not None]
+    if counts[best.index] > 1 or not moving:
+        return best
+    return max(moving, key=lambda film: film.width * film.height)
+
+
+def _peeked(path: Path, indices: list[int]) -> dict[int, int]:
+    """How many pictures each stream has, up to two, in a container that does not say."""
+    counts = dict.fromkeys(indices, 0)
+    with contextlib.suppress(FFmpegError), open_container(path) as container:
+        wanted = [container.streams[index] for index in indices]
+        for packet in itertools.islice(container.demux(wanted), PEEKED_PACKETS):
+            counts[packet.stream_index] += bool(packet.size)
+            if min(counts.values()) > 1:
+                break
+    return counts
 
 
 def reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from ..records import Color, Frame, PixelFormat, VideoInfo
+from .color import over_neutral
 from .formats import without_j
 from .planes import fill_planes, is_untouched, native_from_planes
 
@@ -30,7 +32,8 @@ def proxy(frame: Frame, info: VideoInfo, max_side_px: int) -> NDArray[np.uint8]:
     """(h, w, 3) uint8 RGB of a frame: upright, square pixels, longer side at most `max_side_px`.
 
     Never larger than the display size. Scaling and colour conversion are one swscale call; high dynamic
-    range is not tone-mapped. Does not look at alpha. May be called from several threads at once.
+    range is not tone-mapped. What is transparent lies over a neutral gray. May be called from several threads
+    at once.
     """
     shrink = min(1.0, max_side_px / max(info.display_width, info.display_height))
     width, height = (max(1, round(side * shrink)) for side in (info.display_width, info.display_height))
@@ -39,12 +42,19 @@ def proxy(frame: Frame, info: VideoInfo, max_side_px: int) -> NDArray[np.uint8]:
     if not hasattr(_per_thread, "converter"):
         _per_thread.converter = Converter()
     converter: Converter = _per_thread.converter
-    native = frame.native if is_untouched(frame) else native_from_planes(frame, info.color)
+    is_whole = frame.parity is None and is_untouched(frame)
+    native = frame.native if is_whole else native_from_planes(frame, info.color)
+    has_alpha = info.pixel_format.has_alpha
+    name = "rgba" if has_alpha else "rgb24"
     small = converter.scale(
-        native, width, height, "rgb24", info.color, _PROXY_COLOR, interpolation=Interpolation.BILINEAR
+        native, width, height, name, info.color, _PROXY_COLOR, interpolation=Interpolation.BILINEAR
     )
     picture: NDArray[np.uint8] = np.asarray(small.to_ndarray(), np.uint8)
-    return np.ascontiguousarray(np.rot90(picture, -info.rotation_degrees // 90))
+    if has_alpha:
+        eight = replace(info.pixel_format, depth_bits=8)
+        picture = over_neutral(np.ascontiguousarray(picture[..., :3]), picture[..., 3], eight)
+    turned = np.rot90(picture, -info.rotation_degrees // 90)
+    return np.ascontiguousarray(turned[:, ::-1] if info.is_mirrored else turned)
 
 
 class Converter:
@@ -94,17 +104,34 @@ def _range_of(full_range: bool) -> ColorRange:
     return ColorRange.JPEG if full_range else ColorRange.MPEG
 
 
+def _extended(frame: Frame, size: tuple[int, int]) -> Frame:
+    """The frame with its last column and row repeated up to that (width, height)."""
+    planes = []
+    for i, plane in enumerate(frame.planes):
+        width, height = frame.pixel_format.plane_size(i, *size)
+        rows, columns = height - plane.shape[0], width - plane.shape[1]
+        planes.append(np.pad(plane, ((0, rows), (0, columns)), mode="edge"))
+    return replace(frame, planes=tuple(planes), native=None)
+
+
 class Preparation:
     """Turns frames into what an encoder takes, changing only what was edited or the encoder asks for."""
 
-    def __init__(self, info: VideoInfo, pixel_format: str, color: Color) -> None:
-        """`pixel_format` (FFmpeg's name) and `color` are the encoder's; `info` describes the frames."""
+    def __init__(
+        self, info: VideoInfo, pixel_format: str, color: Color, *, size: tuple[int, int] | None = None
+    ) -> None:
+        """`pixel_format` (FFmpeg's name), `color` and `size` are the encoder's; `info` describes the frames. A
+        size
+        (width, height) beyond the frames' repeats their last column and row; None: theirs."""
+        self._size = size or (info.width, info.height)
         self._info, self._pixel_format, self._color = info, pixel_format, color
         self._converter = Converter()
         self._duplicates: Graph | None = None
 
     def prepare(self, frame: Frame) -> VideoFrame:
         """The picture in the encoder's format; the source's own object where nothing has to change."""
+        if (frame.width, frame.height) != self._size:
+            frame = _extended(frame, self._size)
         native = frame.native if is_untouched(frame) else self._edited(frame)
         if without_j(native.format.name) == self._pixel_format:
             return native

@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import VideoReadError
+from .alpha import decoder_of
 from .containers import main_video, open_container
 
 
@@ -88,6 +89,7 @@ class Decoding:
     def __init__(self, path: Path, *, seek_seconds: Fraction | None = None, frame_threads: bool = True) -> None:
         """Begins at or before `seek_seconds` (absolute). Raises VideoOpenError."""
         self.path = path
+        self.first_packet: Packet[Any] | None = None
         self._frame_threads = frame_threads
         self._open()
         self._timestamps = Timestamps(self.stream)
@@ -104,7 +106,7 @@ class Decoding:
     def _open(self) -> None:
         self.container = open_container(self.path)
         self.stream = main_video(self.container, self.path)
-        context = self.stream.codec_context
+        self._decoder = context = decoder_of(self.stream)
         context.thread_type = ThreadType.AUTO if self._frame_threads else ThreadType.SLICE
         # Pictures the decoder had to patch up are wanted, marked, rather than missing.
         context.flags |= CodecFlags.output_corrupt
@@ -138,6 +140,8 @@ class Decoding:
     def pictures(self) -> Iterator[Picture]:
         """Every picture in order of time, each at its own place."""
         for packet in self._packets():
+            if self.first_packet is None:
+                self.first_packet = packet
             self._timestamps.expect(packet)
             for native in self._decode(packet):
                 yield from self._placed(native)
@@ -153,7 +157,7 @@ class Decoding:
 
     def _decode(self, packet: Packet[Any]) -> list[VideoFrame]:
         try:
-            return self.stream.codec_context.decode(packet if packet.size else None)
+            return self._decoder.decode(packet if packet.size else None)
         except EOFError:
             return []
         except FFmpegError:

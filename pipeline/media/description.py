@@ -16,7 +16,7 @@ from .trim import Span
 
 # Written anew by every muxer, or true of the source's file only.
 _STALE_KEYS = re.compile(
-    r"^(major_brand|minor_version|compatible_brands|encoder|duration|bps|number_of_\w+|_statistics_\w+|rotate)(-.*)?$",
+    r"^(major_brand|minor_version|compatible_brands|encoder|duration|bps|number_of_\w+|_statistics_\w+|rotate|alpha_mode)(-.*)?$",
     re.IGNORECASE,
 )
 
@@ -34,7 +34,7 @@ def copy_description(
     target.metadata.update(kept_metadata(source.metadata))
     video.metadata.update(kept_metadata(main.metadata))
     video.disposition = main.disposition
-    frames = round(span.shift_seconds * info.frame_rate)
+    frames = round(span.cut_seconds * info.frame_rate)
     for metadata in (target.metadata, video.metadata):
         if "timecode" in metadata and frames:
             metadata["timecode"] = advance_timecode(metadata["timecode"], frames, info.frame_rate)
@@ -45,7 +45,12 @@ def copy_description(
 
 def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """What of a file's or stream's metadata is also true of its copy."""
-    return {key: value for key, value in metadata.items() if not _STALE_KEYS.match(key)}
+    return {_named(key): value for key, value in metadata.items() if not _STALE_KEYS.match(key)}
+
+
+def _named(key: str) -> str:
+    """As every muxer looks for it; Matroska has all names in capitals."""
+    return key.lower() if key.lower() in ("timecode", "title", "language") else key
 
 
 def _chapters_within(source: InputContainer, span: Span) -> list[Any]:

@@ -23,12 +23,17 @@ from retarget.model.files import Part
 from ..errors import VideoWriteError
 from ..files import parse_pattern, part_of
 from ..records import Frame, VideoInfo
-from .containers import MUXER_BY_SUFFIX, open_container
+from .completeness import Seen
+from .containers import MUXER_BY_SUFFIX, main_video, open_container
 from .convert import Preparation
 from .description import copy_description
 from .encode import Encoding
+from .fields import code_of
 from .film_pieces import ENCODERS_IN_PIECES, PieceEncoder
+from .finish import Written, complete_header, told_losses
 from .flush import flushed
+from .movie_header import MovieSource
+from .orientation import matrix_of
 from .pieces import Pieces
 from .planes import is_untouched
 from .streams import StreamCopies
@@ -77,11 +82,14 @@ class OpenFilm:
         self._notes = plan.notes
         self._path, self._info, self._encoding = plan.path, plan.info, plan.encoding
         self._span = _without_negative_start(plan.span or WHOLE_SPAN, plan.info, plan.notes)
-        self._preparation = Preparation(plan.info, plan.encoding.pixel_format, plan.encoding.color)
+        self._preparation = Preparation(
+            plan.info, plan.encoding.pixel_format, plan.encoding.color, size=plan.encoding.size
+        )
         self._shift_pts = round(self._span.shift_seconds / plan.info.time_base)
         self._frames = self._packets = 0
         self._part, self._overwrite = Part(part_of(plan.path)), plan.overwrite
         self._check = plan.check
+        self._seen = Seen(plan.info.time_base, plan.info.frame_rate)
         self._pieces: PieceEncoder | None = None
         self._source: InputContainer | None = None
         self._copies: StreamCopies | None = None
@@ -123,7 +131,11 @@ class OpenFilm:
         )
         self._stream = self._add_video(self._container, muxer)
         if self._source is not None:
-            self._copies = StreamCopies(self._source, self._container, self._span, self._notes)
+            self._movie = MovieSource.read(self._info.path)
+            main = main_video(self._source, self._info.path)
+            self._copies = StreamCopies(
+                self._source, self._container, self._span, self._notes, main=main, movie=self._movie
+            )
             copy_description(self._source, self._container, self._stream, self._info, self._span)
         self._container.start_encoding()
 
@@ -150,21 +162,27 @@ class OpenFilm:
         stream = container.add_stream(encoding.encoder, rate=info.frame_rate, options=dict(encoding.options))
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = info.width, info.height, encoding.pixel_format
+        (context.width, context.height), context.pix_fmt = encoding.size, encoding.pixel_format
         context.time_base = stream.time_base = info.time_base
         context.sample_aspect_ratio = info.sample_aspect_ratio
         context.color_range, context.colorspace = encoding.color.tag_range, encoding.color.tag_matrix
         context.color_primaries, context.color_trc = encoding.color.tag_primaries, encoding.color.tag_transfer
         context.thread_type = ThreadType.AUTO  # x264 would otherwise slice every picture
         context.flags |= CodecFlags.frame_duration
+        if encoding.is_interlaced:
+            context.flags |= CodecFlags.interlaced_dct | CodecFlags.interlaced_me
+            context.field_order = code_of(info.field_order)
         if encoding.encoder == "libx265" and muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # with hev1, Apple's players show nothing
-        if info.rotation_degrees:
-            stream.set_display_rotation(-info.rotation_degrees)
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
+        elif info.rotation_degrees or info.is_mirrored:
+            stream.set_display_matrix(matrix_of(info.rotation_degrees, is_mirrored=info.is_mirrored))
         return stream
 
     def write(self, frame: Frame) -> None:
         """Encodes the next frame, or takes its packets where an earlier run has kept them."""
+        self._seen.add(frame.pts, frame.duration)
         if self._frames < self.kept_frames:
             assert self._pieces is not None
             self._mux(self._pieces.keep(self._frames, frame.pts - self._shift_pts))
@@ -203,9 +221,8 @@ class OpenFilm:
         self._mux(self._last_packets())
         if self._copies is not None:
             self._copies.until(None)
+        chapters = len(self._container.chapters())
         self._container.close()
-        if self._source is not None:
-            self._source.close()
         if self._packets != self._frames:
             failure = VideoWriteError(
                 f"{self._path}: {self._encoding.encoder} made {self._packets} pictures of {self._frames}; "
@@ -213,8 +230,27 @@ class OpenFilm:
             )
             failure.exit_code = 1
             raise failure
+        self._complete(chapters)
         self._check()
         self._part.put(self._path, replace=self._overwrite)
+
+    def _complete(self, chapters: int) -> None:
+        if self._source is None or self._copies is None:
+            return
+        film = Written(
+            self._part.path,
+            self._path,
+            self._info,
+            self._encoding,
+            self._source,
+            self._movie,
+            self._copies.described_by,
+            chapters,
+            self._seen.seconds,
+        )
+        self._notes += complete_header(film)
+        self._notes += told_losses(film, self._notes)
+        self._source.close()
 
     def _last_packets(self) -> list[Packet[Any]]:
         if self._pieces is not None:
@@ -234,8 +270,8 @@ class OpenFilm:
 
 def _without_negative_start(span: Span, info: VideoInfo, notes: list[str]) -> Span:
     """The span moved so that the first frame is at 0 if it would be before: players cut off what is."""
-    start = round(info.start_seconds / info.time_base) * info.time_base
+    start = round(info.start_seconds / info.time_base) * info.time_base - span.origin_seconds
     if start >= 0:
         return span
     notes.append(f"the source starts at {float(start):g} s; the output, sound included, is moved to start at 0")
-    return replace(span, shift_seconds=span.shift_seconds + start)
+    return replace(span, origin_seconds=span.origin_seconds + start)

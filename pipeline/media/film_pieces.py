@@ -17,7 +17,7 @@ from .encode import ENCODER_BY_CODEC
 from .flush import flushed
 from .pieces import About, Piece, Pieces, PieceWriter, StoredPacket, kept_pieces
 
-ENCODERS_IN_PIECES = frozenset(ENCODER_BY_CODEC.values())
+ENCODERS_IN_PIECES = frozenset(ENCODER_BY_CODEC[codec] for codec in ("h264", "hevc", "prores", "ffv1"))
 """What these encode in pieces is known to go together: each piece begins with a picture that needs no earlier one,
 and all have one header."""
 

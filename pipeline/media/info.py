@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from av.container import InputContainer
+from av.format import Flags
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -15,16 +16,38 @@ from numpy.typing import NDArray
 
 from ..errors import VideoOpenError
 from ..records import VideoInfo
+from .alpha import looks_premultiplied
+from .chroma_siting import siting_of
 from .color_tags import resolve_color
+from .completeness import Promise, promise_of
+from .convert import Converter
 from .decode import Decoding, Picture
+from .fields import field_order_of
 from .formats import planar_format
+from .orientation import orientation_of
+from .planes import plane_views
+from .side_data import side_data_of
 
 STILL_RATE = Fraction(25)
 """Pictures per second of a still that is shown for some time, and of a film that does not say."""
 
+LATE_SECONDS = 10
+"""A film that begins later has its times from some clock."""
 
-def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = True) -> tuple[VideoInfo, Picture]:
-    """What is known of a file, and its first picture. `named` is what it is shown as (the pattern of a sequence).
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What opening a file tells."""
+
+    info: VideoInfo
+    picture: Picture
+    """The first."""
+    promise: Promise | None
+    """What it says of its length."""
+
+
+def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = True) -> FirstLook:
+    """What is known of a file. `named` is what it is shown as (the pattern of a sequence).
 
     Raises:
         VideoOpenError: it cannot be decoded, or has a pixel format that is not supported.
@@ -34,7 +57,8 @@ def first_look(file: Path, *, named: Path | None = None, frame_threads: bool = T
         first = next(decoding.pictures(), None)
         if first is None:
             raise VideoOpenError(f"{file}: nothing in it can be decoded; is the file complete?")
-        return _file_info(named or file, decoding, first), first
+        info = _file_info(named or file, decoding, first)
+        return FirstLook(info, first, promise_of(decoding.container, decoding.stream))
     finally:
         decoding.close()
 
@@ -50,30 +74,54 @@ def _file_info(path: Path, decoding: Decoding, first: Picture) -> VideoInfo:
     time_base = stream.time_base or Fraction(1, 1000)
     rate = stream.average_rate or stream.guessed_rate or STILL_RATE
     seconds = _header_seconds(container, stream)
+    turn = orientation_of(native, codec)
+    color = resolve_color(native, pixel_format, is_still=is_still, codec=codec)
+    if pixel_format.has_alpha:
+        planes = plane_views(Converter().to_planar(native, pixel_format), pixel_format)
+        is_premultiplied = looks_premultiplied(planes, pixel_format, full_range=color.full_range)
+        pixel_format = replace(pixel_format, is_premultiplied=is_premultiplied)
     return VideoInfo(
         path=path,
         width=native.width,
         height=native.height,
         pixel_format=pixel_format,
         native_format_name=native.format.name,
-        color=resolve_color(native, pixel_format, is_still=is_still, codec=codec),
+        color=color,
         time_base=time_base,
         frame_rate=rate,
         start_seconds=float(first.pts * time_base),
         duration_seconds_from_header=seconds,
         frame_count_from_header=stream.frames or round(seconds * rate),
-        rotation_degrees=-round(native.rotation / 90) * 90 % 360,
+        rotation_degrees=turn.rotation_degrees,
+        is_mirrored=turn.is_mirrored,
+        display_matrix=turn.matrix,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         codec_name=codec,
         audio_streams=len(container.streams.audio),
         is_still=is_still,
         start_timecode=_start_timecode(container, stream),
+        chroma_siting=siting_of(stream, decoding.first_packet) if pixel_format.chroma_shift_y else "",
+        origin_seconds=Fraction(0) if is_still else _origin_seconds(container),
+        field_order="progressive" if is_still else field_order_of(native, stream.codec_context.field_order),
     )
+
+
+def _origin_seconds(container: InputContainer) -> Fraction:
+    """Where the container's clock begins, if it is one that runs freely: transport and program streams, which take
+    it from a multiplexer, and whatever begins so late that nobody can have meant to wait for it."""
+    start = Fraction(container.start_time or 0, 1_000_000)
+    is_free = bool(int(container.format.flags) & int(Flags.ts_discont.value))
+    return start if start > 0 and (is_free or start > LATE_SECONDS) else Fraction(0)
 
 
 def _start_timecode(container: InputContainer, video: VideoStream) -> str:
     """Of the picture where it has one, else of the file (MXF) or its timecode track; as written, or empty."""
-    said = (described.metadata.get("timecode") for described in (video, container, *container.streams))
+    said = (
+        value
+        for described in (video, container, *container.streams)
+        for key, value in described.metadata.items()
+        if key.casefold() == "timecode"  # Matroska writes all names in capitals
+    )
     return next((timecode for timecode in said if timecode), "")
 
 
@@ -83,17 +131,13 @@ def _header_seconds(container: InputContainer, stream: VideoStream) -> float:
     return max(0.0, (container.duration or 0) / 1_000_000)
 
 
-def hdr_parameters(native: VideoFrame) -> str:
+def hdr_parameters(native: VideoFrame, codec: str) -> str:
     """HDR10 static metadata of a frame as x265 parameters (units of 1/50000 and 1/10000 candela), or ""."""
-    try:
-        hanging: list[Any] = list(native.side_data)
-    except ValueError:  # PyAV stumbles over kinds of side data it has no name for
-        return ""
     parameters = []
-    for data in hanging:
-        if data.type is SideDataType.MASTERING_DISPLAY_METADATA:
+    for kind, data in side_data_of(native, codec).items():
+        if kind is SideDataType.MASTERING_DISPLAY_METADATA:
             parameters += _mastering_display(np.frombuffer(data, np.int32))
-        elif data.type is SideDataType.CONTENT_LIGHT_LEVEL:
+        elif kind is SideDataType.CONTENT_LIGHT_LEVEL:
             most, average = np.frombuffer(data, np.uint32)[:2]
             parameters.append(f"max-cll={most},{average}")
     return ":".join(parameters)

@@ -22,10 +22,12 @@ class EncodeOptions:
 
     codec: str | None = option(
         None, "--encoder", Kind.TEXT, ENCODING,
-        "h264 (default), hevc, prores, ffv1, or any encoder of FFmpeg such as h264_nvenc", metavar="NAME",
+        "h264, hevc, prores, dnxhd, ffv1, vp9, or any encoder of FFmpeg such as h264_nvenc", metavar="NAME",
+        shown_default="ProRes and DNxHD stay so in .mov and .mxf; else h264, in .webm vp9, in .mxf dnxhd",
         words=("codec",),
     )  # fmt: skip
-    """"h264", "hevc", "prores", "ffv1", or any video encoder of PyAV ("h264_nvenc"); None: by the suffix."""
+    """"h264", "hevc", "prores", "dnxhd", "ffv1", "vp9", or any video encoder of PyAV ("h264_nvenc"); None: by the
+    source's codec and the suffix."""
     crf: int | None = option(
         None,
         "--crf",
@@ -46,7 +48,12 @@ class EncodeOptions:
     )  # fmt: skip
     """FFmpeg's name; None: the source's where the encoder has it, else the nearest that keeps most."""
     profile: str | None = option(
-        None, "--profile", Kind.TEXT, ENCODING, "the encoder's profile, e.g. hq or 4444 for prores", metavar="NAME"
+        None,
+        "--profile",
+        Kind.TEXT,
+        ENCODING,
+        "the encoder's profile, e.g. hq or 4444 for prores, dnxhr_hqx for dnxhd",
+        metavar="NAME",
     )
     """None: for prores "hq", or "4444" for 4:4:4; otherwise the encoder's own choice."""
     threads: int = 0
@@ -56,6 +63,25 @@ class EncodeOptions:
     def __post_init__(self) -> None:
         if self.crf is not None and not _LEAST_CRF <= self.crf <= _MOST_CRF:
             raise OptionError(f"crf {self.crf} makes no sense; use 0 (best) to {_MOST_CRF}")
+
+
+SUFFIXES_BY_CODEC = {
+    "prores": (".mov", ".mkv", ".mxf"),
+    "dnxhd": (".mov", ".mxf"),
+    "ffv1": (".mkv",),
+    "vp9": (".webm", ".mkv"),
+    "h264": (".mp4", ".mov", ".m4v", ".mkv", ".mxf"),
+    "hevc": (".mp4", ".mov", ".m4v", ".mkv"),
+}
+"""Narrower than what FFmpeg would mux: FFV1 in .mp4 or ProRes in .mp4 is a file no editor opens."""
+
+
+def default_suffix(source: Path, codec: str | None) -> str:
+    """Of an output whose name nobody has said: the source's kind of file where the codec fits it, else the codec's
+    own; .mp4 of stills, sequences and whatever else is not written."""
+    wanted = suffixes.KEPT_CONTAINERS.get(source.suffix.lower(), ".mp4")
+    allowed = SUFFIXES_BY_CODEC.get(codec or "", (wanted,))
+    return wanted if wanted in allowed else allowed[0]
 
 
 def is_picture(path: Path) -> bool:

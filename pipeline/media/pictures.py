@@ -39,12 +39,20 @@ class PlannedPictures:
     pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
-        self.notes: list[str] = []
+        self.notes: list[str] = list(self.encoding.notes)
         self.pixel_format = self.encoding.pixel_format
         if self.info.audio_streams:
             self.notes.append("pictures hold no sound: the source's audio is left out")
-        if self.info.rotation_degrees:
+        if self.info.rotation_degrees or self.info.is_mirrored:
             self.notes.append("pictures hold no rotation: they lie as the source's were stored")
+
+        if self.info.field_order != "progressive":
+            self.notes.append(
+                f"field order {self.info.field_order} is lost: pictures hold none; the fields lie in them as they "
+                "were"
+            )
+        if self.info.start_timecode:
+            self.notes.append(f"pictures hold no timecode: the first is {self.info.start_timecode}")
 
     def use_pieces(self, pieces: Pieces) -> None:
         """Keeps the pictures of a sequence that are made if the run breaks off."""

@@ -41,4 +41,7 @@ def is_untouched(frame: Frame) -> bool:
     if frame.native is None:
         return False
     planes = zip(frame.planes, frame.native.planes, strict=False)
-    return all(not p.flags.writeable and p.ctypes.data == own.buffer_ptr for p, own in planes)
+    line = frame.parity or 0
+    return all(
+        not p.flags.writeable and p.ctypes.data == own.buffer_ptr + line * own.line_size for p, own in planes
+    )

@@ -10,10 +10,12 @@ from typing import Self
 
 from ..errors import OptionError, VideoOpenError, VideoReadError
 from ..files import SeenFiles, SequencePattern, check_readable, find_sequence, parse_pattern
-from ..records import Frame, VideoInfo
+from ..records import FieldOrder, Frame, VideoInfo
 from ..stream import PATIENCE_SECONDS, Watch
+from .completeness import Promise, Seen, Shortfall, shortfall_of
 from .convert import Converter
 from .decode import Picture
+from .fields import fields_of
 from .info import STILL_RATE, first_look, hdr_parameters
 from .planes import plane_views
 from .sources import FileSource, PictureSource, SequenceSource, StillSource
@@ -29,6 +31,7 @@ def open_video(
     still_seconds: float | None = None,
     still_rate: Fraction | None = None,
     seen: SeenFiles | None = None,
+    field_order: FieldOrder = "progressive",
 ) -> VideoReader:
     """A reader of a video file, a still picture, or an image sequence (`shot.%04d.png`, `shot.####.tif`).
 
@@ -39,6 +42,7 @@ def open_video(
         still_seconds: how long a still is shown; None: for one frame.
         still_rate: frames per second of a still; None: 25.
         seen: of an earlier reading; the files must be as they were then.
+        field_order: of a film, or sequence, that is interlaced and does not say so.
 
     Raises:
         VideoOpenError: the file cannot be used, or nothing lies within the trim range.
@@ -54,34 +58,45 @@ def open_video(
     path, seen = Path(path), seen or SeenFiles()
     pattern = parse_pattern(path)
     if pattern is not None:
-        return _open_sequence(path, pattern, Fraction(sequence_rate), trim, seen)
+        return _open_sequence(path, pattern, Fraction(sequence_rate), trim, field_order, seen)
     check_readable(path)
-    return _open_file(path, trim, still_seconds, Fraction(still_rate or STILL_RATE), seen)
+    return _open_file(path, trim, still_seconds, Fraction(still_rate or STILL_RATE), field_order, seen)
 
 
 def _open_file(
-    path: Path, trim: Trim, still_seconds: float | None, rate: Fraction, seen: SeenFiles
+    path: Path, trim: Trim, still_seconds: float | None, rate: Fraction, field_order: FieldOrder, seen: SeenFiles
 ) -> VideoReader:
     seen.check(path)
-    info, first = first_look(path)
+    look = first_look(path)
+    info = look.info
+    if info.field_order == "progressive" and not info.is_still:
+        info = replace(info, field_order=field_order)
     if not info.is_still:
         source = FileSource(path, info.time_base, seen)
-        hdr = hdr_parameters(first.native)
-        return VideoReader(source, info, first_pts=first.pts, trim=trim, hdr_parameters=hdr, seen=seen)
+        hdr = hdr_parameters(look.picture.native, info.codec_name)
+        return VideoReader(
+            source,
+            info,
+            first_pts=look.picture.pts,
+            trim=trim,
+            hdr_parameters=hdr,
+            promise=look.promise,
+            seen=seen,
+        )
     count = 1 if still_seconds is None else max(1, round(still_seconds * rate))
     info = _at_rate(info, rate, count)
     return VideoReader(StillSource(path, info.time_base, count, seen), info, first_pts=0, trim=trim, seen=seen)
 
 
 def _open_sequence(
-    path: Path, pattern: SequencePattern, rate: Fraction, trim: Trim, seen: SeenFiles
+    path: Path, pattern: SequencePattern, rate: Fraction, trim: Trim, field_order: FieldOrder, seen: SeenFiles
 ) -> VideoReader:
     files = find_sequence(pattern, shown_as=str(path))
     first_number, first_file = next(iter(files.items()))
     check_readable(first_file)
     seen.check(first_file)
-    info, _ = first_look(first_file, named=path, frame_threads=False)
-    info = replace(_at_rate(info, rate, len(files)), is_still=False)
+    info = first_look(first_file, named=path, frame_threads=False).info
+    info = replace(_at_rate(info, rate, len(files)), is_still=False, field_order=field_order)
     source = SequenceSource(tuple(files.values()), info.time_base, seen)
     return VideoReader(source, info, first_pts=0, trim=trim, first_number=first_number, seen=seen)
 
@@ -104,6 +119,7 @@ class VideoReader:
     Each iteration decodes from the beginning (of the trim range), in order of presentation, and drops or
     doubles nothing; it raises VideoReadError where the source cannot be read on. Made by `open_video`. A context
     manager, which ends an iteration that was left midway. Holds the decoder's own pictures and the last good one.
+    Interlaced film comes as fields (`info.pictures_per_frame`), each at its own time.
     """
 
     def __init__(
@@ -116,6 +132,7 @@ class VideoReader:
         seen: SeenFiles,
         first_number: int | None = None,
         hdr_parameters: str = "",
+        promise: Promise | None = None,
     ) -> None:
         self.info = info
         """What is known of the source, lengths restricted to the trim range."""
@@ -123,6 +140,8 @@ class VideoReader:
         """Mastering display and light level of HDR10 as x265 wants them; empty if the source has none."""
         self.decode_failures = 0
         """Pictures of the latest iteration that the decoder could not make, or only in part."""
+        self.shortfall: Shortfall | None = None
+        """What the latest iteration that went to the file's end found missing there of what the file promises."""
         self.first_number: int | None = first_number
         """Number in the file name of the first kept picture of an image sequence."""
         self.seen = seen
@@ -132,11 +151,13 @@ class VideoReader:
         self._pictures_read = 0
         self._source = source
         self._first_pts = first_pts
-        self._trim = trim
+        self._trim, self._promise = trim, promise
         self._iterations: list[Iterator[Frame]] = []
         self.shift_pts = self._find_shift()
         """Pts of the first kept frame minus that of the source's first; 0 without trimming."""
         self.info = trimmed_info(info, trim)
+        if self.info.field_order != "progressive":
+            self.info = self.info.in_fields()
         if self.first_number is not None:
             self.first_number += self.shift_pts
 
@@ -162,13 +183,27 @@ class VideoReader:
         return self._first_pts * self._source.time_base + start - TOLERANCE_SECONDS
 
     def _kept(self) -> Iterator[Picture]:
+        seen = Seen(self._source.time_base, self.info.frame_rate)
         for picture in self._source.pictures(self._from_seconds):
             self._pictures_read += 1
             seconds = (picture.pts - self._first_pts) * self._source.time_base
             if self._trim.is_over(seconds):
                 return
+            seen.add(picture.pts, picture.native.duration)
             if self._trim.has_begun(seconds):
                 yield picture
+        self.shortfall = self._missing(seen)
+
+    def _missing(self, seen: Seen) -> Shortfall | None:
+        first, end = self._first_pts * self._source.time_base, self._trim.end_seconds
+        return shortfall_of(
+            self.info.path,
+            self._promise,
+            seen,
+            first_seconds=first,
+            until=None if end is None else first + end,
+            rate=self.info.frame_rate,
+        )
 
     def _stalled(self) -> VideoReadError:
         return VideoReadError(
@@ -188,14 +223,18 @@ class VideoReader:
         return first.pts - self._first_pts
 
     def _frames(self) -> Iterator[Frame]:
-        self.decode_failures = 0
-        converter = Converter()
+        self.decode_failures, self.shortfall = 0, None
+        converter, info = Converter(), self.info.in_frames()
         for index, picture in enumerate(self._kept()):
             self.decode_failures += picture.is_corrupt
-            yield self._frame(index, picture, converter)
+            frame = self._frame(index, picture, converter, info)
+            if self.info.pictures_per_frame == 1:
+                yield frame
+            else:
+                yield from fields_of(frame, self.info)
 
-    def _frame(self, index: int, picture: Picture, converter: Converter) -> Frame:
-        native, info = picture.native, self.info
+    def _frame(self, index: int, picture: Picture, converter: Converter, info: VideoInfo) -> Frame:
+        native = picture.native
         if (native.width, native.height) != (info.width, info.height):
             raise VideoReadError(
                 f"{info.path}: the picture changes from {info.width}x{info.height} to {native.width}x"
@@ -227,4 +266,5 @@ class VideoReader:
             None if self._trim.start_seconds is None else start + self.shift_pts * base,
             None if self._trim.end_seconds is None else start + self._trim.end_seconds,
             self.shift_pts * base,
+            self.info.origin_seconds,
         )

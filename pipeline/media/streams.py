@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
 from .description import kept_metadata
+from .movie_header import MovieSource
 from .trim import SEEK_WORTH_SECONDS, Span
 
 
@@ -24,14 +25,29 @@ class StreamCopies:
     Reads the source a second time, in step with the video, so that neither piles up.
     """
 
-    def __init__(self, source: InputContainer, target: OutputContainer, span: Span, notes: list[str]) -> None:
-        """Adds a stream to the target for each of the source's that it can hold; the others are noted."""
-        self._target, self._span, self._notes = target, span, notes
+    def __init__(
+        self,
+        source: InputContainer,
+        target: OutputContainer,
+        span: Span,
+        notes: list[str],
+        *,
+        main: Stream,
+        movie: MovieSource,
+    ) -> None:
+        """Adds a stream to the target for each of the source's that it can hold; the others are noted.
+
+        Args:
+            main: of the source: the video that is written anew.
+            movie: the source's own header, if it is a QuickTime or MP4 film.
+        """
+        self._target, self._span, self._notes, self._movie = target, span, notes, movie
+        self.described_by: dict[int, int] = {}
+        """Data streams that are copied, by their place in the target, and their numbers in the source."""
         self._streams: dict[int, Stream] = {}
         self._last_dts: dict[int, int] = {}
-        main = source.streams.best("video")
         for stream in source.streams:
-            if main is not None and stream.index == main.index:
+            if stream.index == main.index:
                 continue
             copy = self._add(stream, source, notes)
             if copy is not None and stream.type != "attachment":
@@ -48,19 +64,30 @@ class StreamCopies:
         self._held: Packet[Any] | None = None
 
     def _add(self, stream: Stream, source: InputContainer, notes: list[str]) -> Stream | None:
-        if _is_derived(stream, source):
+        kind = self._movie.kind(stream.id) if stream.type == "data" else ""
+        if self._is_derived(stream, source, kind):
             return None
-        name = f"{stream.type} stream {stream.index} ({_stream_codec(stream)})"
+        name = f"{stream.type} stream {stream.index} ({kind or _stream_codec(stream)})"
         if stream.type == "video" and not stream.disposition & Disposition.attached_pic:
             notes.append(f"{name} left out: only the first video is written")
             return None
         if not _muxer_holds(self._target.format.name, stream):
             notes.append(f"{name} left out: {self._target.format.name} cannot hold it")
             return None
+        if self._target.format.name == "mp4" and _stream_codec(stream).startswith("pcm_"):
+            notes.append(f"{name} is PCM: players of before 2023 play it as noise in .mp4; write .mov")
         copy = self._target.add_stream_from_template(stream, opaque=True)
         copy.metadata.update(kept_metadata(stream.metadata))
         copy.disposition = stream.disposition
+        if kind:
+            self.described_by[copy.index] = stream.id
         return copy
+
+    def _is_derived(self, stream: Stream, source: InputContainer, kind: str) -> bool:
+        """Whether the muxer makes this stream anew: QuickTime's timecode track and its track of chapter names."""
+        if stream.type != "data":
+            return False
+        return kind == "tmcd" or bool(source.chapters() and _stream_codec(stream) == "bin_data")
 
     def until(self, seconds: Fraction | None) -> None:
         """Copies the packets up to that time of the output (None: all that are left)."""
@@ -140,14 +167,6 @@ def _stream_codec(stream: Stream) -> str:
     return str(getattr(stream, "name", None) or "unknown codec")
 
 
-def _is_derived(stream: Stream, source: InputContainer) -> bool:
-    """Whether the muxer makes this stream anew: QuickTime's timecode track and its track of chapter names."""
-    if stream.type != "data" or "mov" not in source.format.name.split(","):
-        return False
-    has_timecode = "timecode" in stream.metadata
-    return has_timecode or bool(source.chapters() and _stream_codec(stream) == "bin_data")
-
-
 def _muxer_holds(muxer: str, stream: Stream) -> bool:
     """Whether a file of that kind can be started with such a stream; tried, for muxers only say so then."""
     if stream.type == "unknown" or (
@@ -156,6 +175,9 @@ def _muxer_holds(muxer: str, stream: Stream) -> bool:
         return False
     if stream.type == "attachment":
         return muxer == "matroska"
+    if muxer == "mxf":  # says so only with its video, and only when packets come
+        rate = getattr(stream.codec_context, "sample_rate", 0)
+        return rate == 48000 and _stream_codec(stream) in ("pcm_s16le", "pcm_s24le", "pcm_s32le")
     try:
         with av.open(io.BytesIO(), "w", format=muxer) as trial:
             trial.add_stream_from_template(stream, opaque=True)

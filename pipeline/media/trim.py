@@ -49,8 +49,15 @@ class Span:
     """Packets before are left out; None: all."""
     end_seconds: Fraction | None
     """Packets from here on are left out; None: all."""
-    shift_seconds: Fraction
-    """Subtracted from every time, so that the first kept frame sits at the source's start."""
+    cut_seconds: Fraction
+    """Length of what is left out at the front: the first kept frame moves to the source's start by that."""
+    origin_seconds: Fraction = Fraction(0)
+    """Where the source's clock begins, if that is not 0: the output's begins at 0."""
+
+    @property
+    def shift_seconds(self) -> Fraction:
+        """Subtracted from every time."""
+        return self.cut_seconds + self.origin_seconds
 
 
 WHOLE_SPAN = Span(None, None, Fraction(0))

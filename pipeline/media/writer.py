@@ -17,6 +17,7 @@ from ..files import SequencePattern, check_output, parse_pattern, part_of, write
 from ..records import Frame, VideoInfo
 from .containers import reason
 from .encode import film_encoding, picture_encoding, with_hdr
+from .fields import woven
 from .film import PlannedFilm
 from .options import EncodeOptions, check_output_name, check_picture_options, is_picture
 from .pictures import PlannedPictures
@@ -41,24 +42,25 @@ def create_video(
         OptionError: an encoder, pixel format or option that does not exist or does not fit the file.
     """
     path = Path(path)
-    info = like if isinstance(like, VideoInfo) else like.info
+    shown = like if isinstance(like, VideoInfo) else like.info
+    info = shown.in_frames()
     reader = like if isinstance(like, VideoReader) else None
     pattern = parse_pattern(path)
     check_output_name(path)
     if is_picture(path):
-        return _create_pictures(path, pattern, info, reader, options, overwrite=overwrite)
+        plan: PlannedOutput = _planned_pictures(path, pattern, info, reader, options, overwrite=overwrite)
+        return VideoWriter(path, plan, shown)
     check_output(path, inputs={info.path: "the source itself"}, overwrite=overwrite)
     encoding = film_encoding(path, info, options)
     if reader is not None and reader.hdr_parameters:
-        encoding = with_hdr(encoding, reader.hdr_parameters)
+        encoding = with_hdr(encoding, reader.hdr_parameters, path)
     span = reader.span if reader else None
     _check_alone(path)
-    return VideoWriter(
-        path, PlannedFilm(path, info, span, encoding, overwrite=overwrite, check=_source_check(reader))
-    )
+    planned = PlannedFilm(path, info, span, encoding, overwrite=overwrite, check=_source_check(reader))
+    return VideoWriter(path, planned, shown)
 
 
-def _create_pictures(
+def _planned_pictures(
     path: Path,
     pattern: SequencePattern | None,
     info: VideoInfo,
@@ -66,7 +68,7 @@ def _create_pictures(
     options: EncodeOptions,
     *,
     overwrite: bool,
-) -> VideoWriter:
+) -> PlannedPictures:
     check_picture_options(path, options)
     files = [path] if pattern is None else list(pattern.files().values())
     source_pattern = parse_pattern(info.path)
@@ -75,9 +77,7 @@ def _create_pictures(
     first_number = reader.first_number if reader and reader.first_number is not None else 1
     encoding = picture_encoding(path, info, options)
     check = _source_check(reader)
-    return VideoWriter(
-        path, PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite, check=check)
-    )
+    return PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite, check=check)
 
 
 def _source_check(reader: VideoReader | None) -> Callable[[], None]:
@@ -130,10 +130,12 @@ class VideoWriter:
     """Writes frames; the output appears under its name only when it is whole.
 
     A context manager. On any exception, Ctrl-C included, nothing remains. `notes` holds what could not be
-    kept as it was, one line each.
+    kept as it was, one line each. Where the source's frames come as fields, so are they taken, and counted in what
+    is said here; two of them make a frame of the output.
     """
 
-    def __init__(self, path: Path, plan: PlannedOutput) -> None:
+    def __init__(self, path: Path, plan: PlannedOutput, info: VideoInfo) -> None:
+        """`info`: of the frames, or fields, that come."""
         self.path = path
         """The output's own name."""
         self.notes: list[str] = plan.notes
@@ -147,8 +149,9 @@ class VideoWriter:
         """The first so many frames were kept by an earlier run: `write` takes them, but does not look at their
         pixels. Known once it is entered."""
         self.kept_changes = 0
-        """How many of those differ from the source's."""
-        self._plan = plan
+        """How many frames of the output among those differ from the source's."""
+        self._plan, self._info = plan, info
+        self._earlier: Frame | None = None
         self._open: OpenOutput | None = None
         self._last_pts: int | None = None
 
@@ -163,8 +166,9 @@ class VideoWriter:
             raise VideoWriteError(
                 f"{self.path}: cannot be started ({reason(error)}); check the encoder's options"
             ) from error
-        self.piece_frames = self._open.piece_frames
-        self.kept_frames, self.kept_changes = self._open.kept_frames, self._open.kept_changes
+        n, piece = self._info.pictures_per_frame, self._open.piece_frames
+        self.piece_frames = None if piece is None else piece * n
+        self.kept_frames, self.kept_changes = self._open.kept_frames * n, self._open.kept_changes
         return self
 
     def use_pieces(self, pieces: Pieces) -> None:
@@ -189,9 +193,14 @@ class VideoWriter:
         if self._last_pts is not None and frame.pts <= self._last_pts:
             raise ValueError(f"frame {frame.index} at pts {frame.pts} comes after pts {self._last_pts}")
         self._last_pts = frame.pts
+        self.frames_written += 1
+        if self._info.pictures_per_frame == 2:
+            self._earlier, earlier = (frame, None) if self._earlier is None else (None, self._earlier)
+            if earlier is None:
+                return
+            frame = woven(earlier, frame, self._info.in_frames())
         with self._as_write_error():
             self._open.write(frame)
-        self.frames_written += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

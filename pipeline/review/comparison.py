@@ -95,6 +95,11 @@ def _like(reader: VideoReader, width: int, height: int) -> VideoReader:
         native_format_name=_GBRP.name,
         color=Color("rgb", True, 2, 0, info.color.tag_primaries, info.color.tag_transfer),
         rotation_degrees=0,
+        is_mirrored=False,
+        display_matrix=(),
+        field_order="progressive",
+        pictures_per_frame=1,
+        frame_rate=info.picture_rate,
         sample_aspect_ratio=Fraction(1),
     )
     return like

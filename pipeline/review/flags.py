@@ -106,15 +106,20 @@ def flags_of(clip: ClipSeries) -> tuple[Flag, ...]:
             flags += _flags(finding, face.frames, clip.seconds, ends, face.face)
     if clip.output_frames != len(clip.seconds):
         at = max(0, min(clip.output_frames, len(clip.seconds)) - 1)
-        text = f"{clip.output_frames} frames, the source has {len(clip.seconds)}"
+        made, had = (count // clip.pictures_per_frame for count in (clip.output_frames, len(clip.seconds)))
+        text = f"{made} frames, the source has {had}"
         flags.append(Flag("frame_count", at, at, float(clip.seconds[at]), float(ends[at]), at, text))
+    if clip.shortfall:
+        last = len(clip.seconds) - 1
+        begin, end = float(clip.seconds[last]), float(ends[last])
+        flags.append(Flag("incomplete", last, last, begin, end, last, clip.shortfall))
     order = list(REASONS)
     return tuple(sorted(flags, key=lambda flag: (flag.first_frame, order.index(flag.reason), flag.face or 0)))
 
 
 def _end_seconds(clip: ClipSeries) -> Series:
     """(n,) when each frame's successor is shown."""
-    return np.append(clip.seconds[1:], clip.seconds[-1] + float(1 / clip.frame_rate))
+    return np.append(clip.seconds[1:], clip.seconds[-1] + float(1 / (clip.frame_rate * clip.pictures_per_frame)))
 
 
 def _flags(

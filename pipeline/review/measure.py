@@ -76,9 +76,37 @@ def measure_quality(item: QcInput, *, progress: Progress[Any] = no_progress) -> 
             flags=flags_of(clip),
             notes=quality.notes + _notes(clip, item),
         )
-        return replace(quality, moments=pictures_of(item, clip, quality))
+        return _in_frames(replace(quality, moments=pictures_of(item, clip, quality)), clip.pictures_per_frame)
     except RetargetError as error:
         return _hopeless(quality, item, "unreadable", str(error))
+
+
+def _in_frames(quality: ClipQuality, per_frame: int) -> ClipQuality:
+    """What was measured on `per_frame` pictures a frame (fields), told in frames."""
+    if per_frame == 1:
+        return quality
+    flags = (
+        replace(
+            flag,
+            first_frame=flag.first_frame // per_frame,
+            last_frame=flag.last_frame // per_frame,
+            worst_frame=flag.worst_frame // per_frame,
+        )
+        for flag in quality.flags
+    )
+    pictures = quality.pictures
+    if pictures is not None:
+        pictures = replace(pictures, never_seen_frame=pictures.never_seen_frame // per_frame)
+    return replace(
+        quality,
+        frames=quality.frames // per_frame,
+        seconds=quality.seconds[::per_frame],
+        edit=quality.edit[::per_frame],
+        residual=quality.residual[::per_frame],
+        pictures=pictures,
+        flags=tuple(flags),
+        moments=tuple(replace(moment, frame=moment.frame // per_frame) for moment in quality.moments),
+    )
 
 
 def _notes(clip: ClipSeries, item: QcInput) -> tuple[str, ...]:
@@ -88,10 +116,9 @@ def _notes(clip: ClipSeries, item: QcInput) -> tuple[str, ...]:
             "the run's report is missing or damaged; what was asked is unknown, so nothing is compared with it"
         )
     planned = item.report.frames if item.report is not None else 0
-    if planned and planned != len(clip.seconds):
-        notes.append(
-            f"{item.source} has {len(clip.seconds)} frames now and had {planned} in the run; run it again"
-        )
+    frames = len(clip.seconds) // clip.pictures_per_frame
+    if planned and planned != frames:
+        notes.append(f"{item.source} has {frames} frames now and had {planned} in the run; run it again")
     return tuple(notes)
 
 

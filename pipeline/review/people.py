@@ -149,7 +149,7 @@ def people_of(analysis: ClipAnalysis) -> People:
         clip=str(info.path),
         width=info.display_width,
         height=info.display_height,
-        frames=analysis.frame_count,
+        frames=analysis.frame_count // analysis.info.pictures_per_frame,
         seconds=round(float(shown.sum()), 3),
         shots=shots,
         persons=persons,
@@ -187,7 +187,7 @@ def _in_shot(track: FaceTrack, shown: NDArray[np.float64]) -> PersonInShot:
 def _shown_seconds(analysis: ClipAnalysis) -> NDArray[np.float64]:
     """(frames,) for how long each frame is shown; the last as long as usual."""
     steps = np.diff(analysis.seconds)
-    usual = float(np.median(steps)) if len(steps) else 1 / float(analysis.info.frame_rate)
+    usual = float(np.median(steps)) if len(steps) else 1 / float(analysis.info.picture_rate)
     return np.append(steps, usual)
 
 

@@ -129,7 +129,8 @@ def _draw(
     film: Comparison | None,
 ) -> Tally:
     """Fills the sheet with the chosen frames and the film, if there is one, with all; counts as a run would."""
-    frame_count, tally = plans.analysis.frame_count, Tally()
+    frame_count, per_frame = plans.analysis.frame_count, plans.analysis.info.pictures_per_frame
+    tally = Tally(per_frame=per_frame)
     # closed here: the decoder is stopped as soon as no more is wanted
     with contextlib.closing(session.edits(plans, None if film else chosen)) as edits:
         for edited in session.progress(edits, Stage.PREVIEW, frame_count if film else len(chosen)):
@@ -140,8 +141,8 @@ def _draw(
                 if film is not None:
                     film.write(artist, edited)
     if film is None:
-        return Tally(frame_count, plans.edited_frames)
-    check_count(session, plans, tally.frames)
+        return Tally(frame_count, plans.edited_frames // per_frame, per_frame)
+    check_count(session, plans, tally.pictures)
     return tally
 
 

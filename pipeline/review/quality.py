@@ -21,7 +21,7 @@ State = Literal["done", "skipped", "failed"]
 MarkerColor = Literal["RED", "ORANGE", "YELLOW", "GREEN"]
 Reason = Literal[
     "failed", "no_output", "unreadable", "frame_count", "face_lost_output", "painted", "boiling",
-    "flicker", "residual", "softer", "decode", "face_lost_source",
+    "flicker", "residual", "softer", "incomplete", "decode", "face_lost_source",
     "pose", "faded", "blur", "occlusion",
     "no_face", "face_count",
 ]  # fmt: skip
@@ -54,6 +54,7 @@ REASONS: Mapping[Reason, ReasonInfo] = {
     "flicker": ReasonInfo("ORANGE", "Flicker", "the edit jumps from frame to frame where the source does not"),
     "residual": ReasonInfo("ORANGE", "Big residual", "the expression asked for was not reached"),
     "softer": ReasonInfo("ORANGE", "Softer", "the edited face is clearly less sharp than the source's"),
+    "incomplete": ReasonInfo("ORANGE", "Source not whole", "the source ends before the end that it promises"),
     "decode": ReasonInfo("ORANGE", "Decode failure", "a picture could not be decoded whole"),
     "face_lost_source": ReasonInfo(
         "ORANGE", "Face lost in source", "not tracked for a while; those frames pass through unedited"

@@ -113,3 +113,7 @@ class ClipSeries:
     """Of the source; for timecode and for how long the last frame is shown."""
     has_request: bool = True
     """Whether the run's report said what was asked."""
+    shortfall: str = ""
+    """What the source lacks at its end, in words."""
+    pictures_per_frame: int = 1
+    """2 where the rows are the fields of an interlaced film."""

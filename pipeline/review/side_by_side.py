@@ -60,6 +60,8 @@ def read_both(item: QcInput, *, progress: Progress[Any]) -> ClipSeries:
             corrupt=pairs.corrupt,
             output_frames=pairs.output_frames,
             frame_rate=source.info.frame_rate,
+            shortfall=str(source.shortfall or ""),
+            pictures_per_frame=source.info.pictures_per_frame,
             has_request=requests is not None,
         )
 
@@ -70,9 +72,12 @@ def open_both(item: QcInput, output: Path) -> tuple[VideoReader, VideoReader]:
     Raises:
         RetargetError: one of them cannot be opened, or they have not the same size.
     """
-    source, made = open_source(item), open_video(output, sequence_rate=item.options.sequence_rate)
+    source = open_source(item)
+    how = source.info.field_order  # not every output says its own
+    made = open_video(output, sequence_rate=item.options.sequence_rate, field_order=how)
     sizes = [(r.info.display_width, r.info.display_height) for r in (source, made)]
-    if sizes[0] != sizes[1]:
+    even = [size + size % 2 for size in sizes[0]]
+    if sizes[1] not in (sizes[0], tuple(even)):  # a picture's sides are made even for players
         raise RetargetError(
             f"{output}: is {sizes[1][0]}x{sizes[1][1]}, its source {sizes[0][0]}x{sizes[0][1]}; run the job again"
         )

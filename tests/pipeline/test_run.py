@@ -174,7 +174,9 @@ def test_where_an_edit_was_held_back_is_noted() -> None:
     faces = [
         SimpleNamespace(track=SimpleNamespace(shot=1), position=p, fades=fades[:n]) for p, n in ((0, 9), (1, 0))
     ]
-    plans: Any = SimpleNamespace(faces=faces, analysis=SimpleNamespace(shots=(0, 1)))
+    plans: Any = SimpleNamespace(
+        faces=faces, analysis=SimpleNamespace(shots=(0, 1), info=SimpleNamespace(pictures_per_frame=1))
+    )
     (note,) = _notes_on_fades(plans)
     assert note.startswith(
         "shot 1, face 0: less is done in frames 40-61 (turned away), 70 (cut by the picture's border), 72"

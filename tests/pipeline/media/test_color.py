@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -151,8 +152,15 @@ def test_gray_has_three_equal_channels(make_frame: Any) -> None:
 
 
 def test_rgb_planes_are_green_blue_red(make_frame: Any) -> None:
-    found = sample_rgb(make_frame(4, 4, "gbrap", [10, 20, 30, 99]), RGB, IDENTITY, (4, 4))
+    found = sample_rgb(make_frame(4, 4, "gbrap", [10, 20, 30, 255]), RGB, IDENTITY, (4, 4))
     assert found[1, 1].tolist() == [30, 10, 20]
+
+
+@pytest.mark.parametrize(("is_premultiplied", "shown"), [(False, [84, 76, 80]), (True, [102, 82, 92])])
+def test_what_is_transparent_lies_over_gray(make_frame: Any, is_premultiplied: bool, shown: list[int]) -> None:
+    frame = make_frame(4, 4, "gbrap", [10, 20, 30, 99])  # 99/255 of the picture, the rest 118
+    frame = replace(frame, pixel_format=replace(frame.pixel_format, is_premultiplied=is_premultiplied))
+    assert sample_rgb(frame, RGB, IDENTITY, (4, 4))[1, 1].tolist() == shown
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.1])

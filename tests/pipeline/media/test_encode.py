@@ -104,7 +104,7 @@ def test_hdr_metadata_is_written_by_hevc_and_noted_otherwise(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("b.avi", EncodeOptions(), r"cannot write \.avi; use \.mp4, \.mov, \.m4v or \.mkv"),
+        ("b.avi", EncodeOptions(), r"cannot write \.avi; use \.mp4, \.mov, \.m4v, \.mkv, \.webm or \.mxf"),
         ("b", EncodeOptions(), "cannot write a file without suffix"),
         ("b.%04d.mp4", EncodeOptions(), r"a frame number makes no sense in a \.mp4 file"),
         ("b.mp4", EncodeOptions("prores"), r"prores does not fit a \.mp4 file; use \.mov or \.mkv"),

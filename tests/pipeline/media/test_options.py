@@ -49,7 +49,7 @@ def test_names_of_pictures(suffix: str) -> None:
     [
         (
             "b.gif",
-            r"cannot write \.gif; use \.mp4, \.mov, \.m4v or \.mkv, or an image sequence such as",
+            r"cannot write \.gif; use \.mp4, \.mov, \.m4v, \.mkv, \.webm or \.mxf, or an image sequence such as",
         ),
         ("b", "cannot write a file without suffix"),
         ("b.####.mov", r"a frame number makes no sense in a \.mov file; name it without"),
