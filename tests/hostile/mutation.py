@@ -46,7 +46,9 @@ def mutated_bytes(data: bytes, chance: random.Random) -> bytes:
         elif how == 1:
             changed[at : at + many] = chance.randbytes(len(changed[at : at + many]))
         elif how == 2:
-            changed[at : at + 4] = chance.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0"))
+            changed[at : at + 4] = chance.choice(
+                (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0")
+            )
         elif how == 3:
             del changed[at : at + many]
         elif how == 4:
