@@ -1,8 +1,8 @@
-"""Runs that are killed, or whose disk is full, at every step: nothing half-written, nothing lost, and the next run is whole.
+"""Runs that are killed, or whose disk is full, at every step: nothing is lost, and the next run is whole.
 
     python tests/hostile/kills.py film --kills 200            SIGKILL at moments chosen by chance
     python tests/hostile/kills.py sequence --steps kill       SIGKILL at each of the run's own file operations
-    python tests/hostile/kills.py film --steps full           ... or that operation fails with "No space left on device"
+    python tests/hostile/kills.py film --steps full           ... or that operation finds the disk full
 
 Each run is a fork of a process that has everything loaded. Prints the counts; status 1 if anything was lost.
 """
@@ -99,7 +99,7 @@ def attempt(job: Job, folder: Path, step: Step) -> None:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         os.chdir(folder)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False, buffering=1)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         code = 99
         try:
             _inject(folder, step)
@@ -199,7 +199,7 @@ def run(name: str, folder: Path, *, kills: int, steps: str | None, seed: int) ->
     seconds = time.monotonic() - started
     assert whole.ended == 0, f"the undisturbed run ended with {whole.ended}: {whole.errors}"
     new = files_in(work)
-    chance = random.Random(f"{name} {seed}")
+    chance = random.Random(f"{name} {seed}")  # noqa: S311 - reproducible
     number = 0
     while number < kills or (steps and number < MOST_STEPS):
         number += 1
@@ -303,8 +303,8 @@ JOBS: dict[str, Job] = {
     ),
     "track": Job(lambda _: ["track", str(short_clip()), "-o", "t.csv", "-q"]),
     "preview": Job(
-        lambda _: ["preview", "-s", str(short_clip()), "-d", str(SAMPLES / "smile.yaml"), "-o", "p.png", "--moments", "2",
-                   "--side-by-side", "p.mp4", "-q", "--refine", "0", "--device", "cpu"],
+        lambda _: ["preview", "-s", str(short_clip()), "-d", str(SAMPLES / "smile.yaml"), "-o", "p.png",
+                   "--moments", "2", "--side-by-side", "p.mp4", "-q", "--refine", "0", "--device", "cpu"],
     ),
 }  # fmt: skip
 
