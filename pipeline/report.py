@@ -13,7 +13,7 @@ from retarget.model.plain_json import parse_json
 
 from .edit import MEANINGS, Fade
 from .errors import ReportError
-from .files import write_whole
+from .files import portable, write_whole
 
 FORMAT_VERSION = 1
 
@@ -79,14 +79,34 @@ class Report:
         return {"version": written.pop("version"), **written, "details": {**self.details, "faces": faces}}
 
 
-def write_report(report: Report, path: str | Path, *, overwrite: bool = True) -> None:
-    """The report as JSON, under its name when whole. `overwrite`: whether it may be there by then.
+def write_report(report: Report, path: str | Path, *, overwrite: bool = True, is_portable: bool = False) -> None:
+    """The report as JSON, under its name when whole.
+
+    Args:
+        overwrite: whether it may be there by then.
+        is_portable: files are told from the report's folder, and nothing of whose machine it was.
 
     Raises:
         VideoWriteError: the file cannot be written.
     """
-    data = (json.dumps(report.as_json(), indent=1) + "\n").encode()
+    document = report.as_json()
+    if is_portable:
+        document = portable(document, Path(path).parent, _files_of(report.details))
+    data = (json.dumps(document, indent=1) + "\n").encode()
     write_whole(Path(path), data, failure="the report cannot be written", overwrite=overwrite)
+
+
+def _files_of(details: Mapping[str, Any]) -> list[str]:
+    """The files of a run, as they were said."""
+    drivers = details.get("driver", [])
+    said = [
+        details.get("source", ""),
+        details.get("output", ""),
+        *([drivers] if isinstance(drivers, str) else drivers),
+    ]
+    said += [reference["file"] for reference in details.get("references", ())]
+    checkpoint = details.get("checkpoint", "default")
+    return [path for path in [*said, *([checkpoint] if checkpoint != "default" else [])] if path]
 
 
 def read_report(path: Path) -> Report:

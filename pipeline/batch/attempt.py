@@ -129,7 +129,7 @@ class _Attempt:
                 check=self._contents.check_unchanged,
                 pieces=self._pieces(options),
             )
-            write_report(report, report_file)
+            write_report(report, report_file, is_portable=self._setting.is_portable)
             self._made = content_of(job.output)
             drop_pieces(pieces_folder(self._folder))
         except BaseException as error:

@@ -50,7 +50,10 @@ def batch_lock(output_dir: Path) -> Iterator[None]:
     with _held(folder / "lock", wait_seconds=0, refusal=refusal):
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
         write_whole(note, json.dumps(holder).encode())
-        yield
+        try:
+            yield
+        finally:
+            note.unlink(missing_ok=True)  # whose machine it was is nobody's business afterwards
 
 
 def _holder(note: Path) -> str:

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from typing import Self
 from retarget.model.plain_json import parse_json
 
 from ..errors import RetargetError
-from ..files import write_whole
+from ..files import Content, portable, write_whole
 from .locks import batch_lock
 from .paths import manifest_path
 from .records import Entry
@@ -39,12 +39,13 @@ class Manifest:
     `entries` are the latest, by output.
     """
 
-    def __init__(self, output_dir: Path) -> None:
+    def __init__(self, output_dir: Path, *, is_portable: bool = False) -> None:
+        """`is_portable`: files are told from the folder, which may then be moved or handed on."""
         self.path = manifest_path(output_dir)
         self.entries: dict[str, Entry] = {}
         self.trouble = ""
         """Why lines could not be written, if so; empty once they were."""
-        self._output_dir = output_dir
+        self._output_dir, self._is_portable = output_dir, is_portable
         self._stack = contextlib.ExitStack()
         self._waiting: list[Entry] = []
         self._is_torn = False
@@ -76,7 +77,7 @@ class Manifest:
         """Writes what is waiting; if that fails, `trouble` says why."""
         if not self._waiting:
             return
-        data = ("\n" if self._is_torn else "") + "".join(map(_line, self._waiting))
+        data = ("\n" if self._is_torn else "") + "".join(map(self._line, self._waiting))
         encoded = _encoded(data)
         try:
             if os.write(self._file, encoded) < len(encoded):
@@ -91,10 +92,16 @@ class Manifest:
             return
         self._waiting, self.trouble, self._is_torn = [], "", False
 
+    def _line(self, entry: Entry) -> str:
+        values = asdict(entry)
+        if self._is_portable:
+            values = portable(values, self._output_dir)
+        return json.dumps(values, ensure_ascii=False) + "\n"
+
     def _compact(self) -> None:
         """Only the entries that count, in their order; synced before it takes the old one's place."""
         header = json.dumps({"retarget_batch": FORMAT_VERSION})
-        wanted = _encoded("".join([header + "\n", *map(_line, self.entries.values())]))
+        wanted = _encoded("".join([header + "\n", *map(self._line, self.entries.values())]))
         if self.path.is_file() and self.path.read_bytes() == wanted:
             return
         write_whole(self.path, wanted, failure="cannot be written", synced=True)
@@ -113,7 +120,7 @@ def read_entries(path: Path) -> list[Entry]:
     found: dict[str, Entry] = {}
     for line in lines[1:]:
         with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a crash or a full disk
-            entry = Entry.from_json(parse_json(line))
+            entry = _absolute(Entry.from_json(parse_json(line)), path.parent)
             found[entry.output] = entry
     return list(found.values())
 
@@ -136,5 +143,18 @@ def _encoded(lines: str) -> bytes:
     return lines.encode("utf-8", "backslashreplace")
 
 
-def _line(entry: Entry) -> str:
-    return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+def _absolute(entry: Entry, folder: Path) -> Entry:
+    """With the output and the files that were read of a portable manifest, which count from its folder."""
+
+    def whole(path: str) -> str:
+        return os.path.normpath(folder.absolute() / path)
+
+    def found(content: Content) -> Content:
+        return replace(content, path=whole(content.path))
+
+    return replace(
+        entry,
+        output=whole(entry.output),
+        inputs=tuple(map(found, entry.inputs)),
+        made=None if entry.made is None else found(entry.made),
+    )

@@ -37,6 +37,9 @@ class BatchOptions:
     """Whether a worker tracks its next clip while it encodes the one in work; it needs the cache. None: where each
     worker has four cores or more (see `workers.py`)."""
 
+    is_portable: bool = False
+    """Reports, manifest and timeline tell files from the output folder, and nothing of whose machine it was."""
+
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise OptionError(f"{self.workers} workers make no batch; use 1 or more")
@@ -53,4 +56,5 @@ class BatchOptions:
             cache_dir=(self.cache_dir or faces.default_cache_dir()) if self.use_cache else None,
             cache_limit_bytes=self.cache_limit_bytes,
             chunk_seconds=self.chunk_seconds,
+            is_portable=self.is_portable,
         )

@@ -77,6 +77,8 @@ class Setting:
     """Instead of the jobs' own."""
     chunk_seconds: float = 0.0
     """Longer clips are encoded in pieces of this length, which outlast a killed process; 0: never."""
+    is_portable: bool = False
+    """Whether reports tell files from their own folder."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ..editorial import Delivered, Timeline, write_timeline
 from ..errors import ReportError, RetargetError
-from ..files import is_there, parse_pattern, write_whole
+from ..files import is_there, parse_pattern, portable, write_whole
 from ..jobs import Job, JobSheet
 from ..report import Report, read_report
 from ..review import ClipQuality, QcInput, markers_of, measure_quality, quality_from_json, write_qc
@@ -43,29 +43,38 @@ class _Clip:
     job: Job
     result: JobResult
     output_dir: Path
+    is_portable: bool
 
 
 def review_batch(
-    sheet: JobSheet, result: BatchResult, *, title: str, workers: int = 1, progress: Progress[Any] = no_progress
+    sheet: JobSheet,
+    result: BatchResult,
+    *,
+    title: str,
+    workers: int = 1,
+    is_portable: bool = False,
+    progress: Progress[Any] = no_progress,
 ) -> BatchReview:
     """Writes report.html, report.csv and batch.otio into the output folder.
 
     Args:
         title: of the page.
+        is_portable: files are told from the output folder, and nothing of whose machine it was.
         workers: processes that look at the outputs; those that have not changed since are not looked at again.
 
     Raises:
         VideoWriteError: a file cannot be written.
     """
     jobs = {job.index: job for job in sheet.jobs}
-    clips = [_Clip(jobs[job.index], job, sheet.output_dir) for job in result.jobs if job.state != "pending"]
+    reached = [job for job in result.jobs if job.state != "pending"]
+    clips = [_Clip(jobs[job.index], job, sheet.output_dir, is_portable) for job in reached]
     found = list(progress(_qualities(clips, workers), Stage.REPORT, len(clips)))
     write_qc(sheet.output_dir, found, title=title)
     return BatchReview(
         page=sheet.output_dir / "report.html",
         clips=len(found),
         flagged=sum(bool(quality.flags) for quality in found),
-        notes=_deliver(sheet.output_dir / TIMELINE_NAME, clips, found, sheet.timeline),
+        notes=_deliver(sheet.output_dir / TIMELINE_NAME, clips, found, sheet.timeline, is_portable),
     )
 
 
@@ -80,6 +89,11 @@ def _qualities(clips: Sequence[_Clip], workers: int) -> Iterator[ClipQuality]:
 
 
 def _quality(clip: _Clip) -> ClipQuality:
+    quality = _measured(clip)
+    return _portable(quality, clip.output_dir) if clip.is_portable else quality
+
+
+def _measured(clip: _Clip) -> ClipQuality:
     """What is kept from an earlier report, if the clip is as it was, or measured now."""
     job, result = clip.job, clip.result
     kept = quality_path(clip.output_dir, job.name)
@@ -98,7 +112,8 @@ def _quality(clip: _Clip) -> ClipQuality:
         )
     )
     if result.state != "failed":
-        write_whole(kept, quality.to_json())
+        told = _portable(quality, clip.output_dir) if clip.is_portable else quality
+        write_whole(kept, told.to_json())
     return quality
 
 
@@ -129,15 +144,20 @@ def _run_report(path: Path | None) -> Report | None:
 
 
 def _deliver(
-    path: Path, clips: Sequence[_Clip], found: Sequence[ClipQuality], base: Timeline | None
+    path: Path, clips: Sequence[_Clip], found: Sequence[ClipQuality], base: Timeline | None, is_portable: bool
 ) -> tuple[str, ...]:
     """Writes the timeline; what is in the way is a note. The clips are done, and it is no failure of theirs."""
     delivered = [_delivered(clip.job, quality) for clip, quality in zip(clips, found, strict=True)]
     try:
-        write_timeline(path, delivered, base)
+        write_timeline(path, delivered, base, is_portable=is_portable)
     except RetargetError as error:
         return (f"no timeline was written: {error}",)
     return ()
+
+
+def _portable(quality: ClipQuality, folder: Path) -> ClipQuality:
+    said = {"source": quality.source, "output": quality.output, "error": quality.error}
+    return replace(quality, **portable(said, folder))
 
 
 def _delivered(job: Job, quality: ClipQuality) -> Delivered:

@@ -60,7 +60,7 @@ def run_with(
         raise OptionError(
             f"{options.output_dir}: cannot be made ({error.strerror}); use another --output-dir"
         ) from error
-    with Manifest(options.output_dir) as manifest, Stop() as stop:
+    with Manifest(options.output_dir, is_portable=options.is_portable) as manifest, Stop() as stop:
         clear_all_leftovers(options.output_dir, frozenset(job.output.absolute() for job in jobs))
         books = _Books(jobs, options, manifest, stop, progress)
         books.run(executor)

@@ -54,6 +54,7 @@ def batch_command(argv: Sequence[str]) -> int:
         use_cache=not arguments.no_cache,
         devices=tuple(arguments.devices.split(",")) if arguments.devices else (),
         chunk_seconds=arguments.chunk_seconds,
+        is_portable=arguments.portable,
     )
     result = batch_main(sheet.jobs, options, quiet=arguments.quiet, run=_runner(arguments))
     if not result.interrupted and not arguments.no_report:
@@ -104,6 +105,10 @@ def _flags() -> argparse.ArgumentParser:
     how.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, HOST:6379 (retarget[ray])")
     how.add_argument("--ray-cpus", type=float, default=1, metavar="N", help="a job needs (default %(default)s)")
     how.add_argument("--ray-gpus", type=float, default=0, metavar="N", help="a job needs (default %(default)s)")
+    how.add_argument(
+        "--portable", action="store_true",
+        help="in reports, manifest and timeline, files are told from the output folder, to hand it on",
+    )  # fmt: skip
     how.add_argument("--no-report", action="store_true", help="no report.html, report.csv, batch.otio")
     add_options(flags, RUNNING)
     flags.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
@@ -168,7 +173,14 @@ def _report(sheet: JobSheet, result: BatchResult, arguments: argparse.Namespace)
     count = sum(job.state != "pending" for job in result.jobs)
     title = arguments.sheet.name if arguments.sheet else f"{count} clips, {arguments.driver.name}"
     progress = bars(quiet=arguments.quiet, unit="clip")
-    review = review_batch(sheet, result, title=title, workers=arguments.jobs, progress=progress)
+    review = review_batch(
+        sheet,
+        result,
+        title=title,
+        workers=arguments.jobs,
+        is_portable=arguments.portable,
+        progress=progress,
+    )
     for note in review.notes:
         say_aside(f"note: {note}")
     if not arguments.quiet:

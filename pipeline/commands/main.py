@@ -84,6 +84,9 @@ def _retarget(argv: Sequence[str]) -> int:
     _add_common(flags)
     add_options(flags, PERFORMANCE, ENCODING)
     flags.add_argument("--report", type=Path, metavar="RUN.json", help="write what was done, with all curves")
+    flags.add_argument(
+        "--portable", action="store_true", help="in the report, files are told from its folder, to hand it on"
+    )
     arguments = flags.parse_args(argv)
     source, driver = arguments.source, arguments.driver
     output = arguments.output or default_output(source, driver, arguments.encoder)
@@ -103,7 +106,7 @@ def _retarget(argv: Sequence[str]) -> int:
 
     report = retarget_video(source, driver, output, options, progress=_progress(arguments))
     if arguments.report:
-        write_report(report, arguments.report, overwrite=arguments.overwrite)
+        write_report(report, arguments.report, overwrite=arguments.overwrite, is_portable=arguments.portable)
     _tell(report, f"{output}: {report.frames} frames, {report.frames_edited} edited", arguments)
     return 0
 

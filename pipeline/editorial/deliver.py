@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 import opentimelineio as otio
 
 from ..errors import OptionError
-from ..files import parse_pattern, shown, write_whole
+from ..files import parse_pattern, portable, shown, write_whole
 from .clips import clips_of, speed_of
 from .media_info import MediaInfo, has_media, probe_media
 from .shot import TimelineShot
@@ -56,7 +57,9 @@ class Delivered:
     marks: Sequence[Mark] = ()
 
 
-def write_timeline(path: Path, clips: Sequence[Delivered], base: Timeline | None = None) -> None:
+def write_timeline(
+    path: Path, clips: Sequence[Delivered], base: Timeline | None = None, *, is_portable: bool = False
+) -> None:
     """Writes an OpenTimelineIO file whose clips show the outputs, with markers on them.
 
     With `base`, it is that timeline with the finished shots' media replaced (transitions, speed changes, sound and
@@ -84,7 +87,23 @@ def write_timeline(path: Path, clips: Sequence[Delivered], base: Timeline | None
     if len(loose):
         timeline.tracks.append(loose)
     text = otio.adapters.write_to_string(timeline, "otio_json")
+    if is_portable:
+        text = json.dumps(_told_from(path.parent, json.loads(text)), indent=4)
     write_whole(path, text.encode(), failure="the timeline could not be written")
+
+
+def _told_from(folder: Path, document: Any) -> Any:
+    """The timeline's JSON with files by their places from its folder, as its reader finds them."""
+    return portable(_without_urls(document), folder)
+
+
+def _without_urls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_urls(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_urls(item) for item in value]
+    is_file = isinstance(value, str) and value.startswith("file:")
+    return otio.url_utils.filepath_from_url(value) if is_file else value
 
 
 def _output_media(made: Delivered) -> MediaInfo | None:

@@ -4,6 +4,8 @@ from .contents import Contents as Contents
 from .contents import content_of as content_of
 from .contents import signature_of as signature_of
 from .folder import media_of as media_of
+from .handed_on import portable as portable
+from .handed_on import relative_to as relative_to
 from .hidden import HeldFolder as HeldFolder
 from .hidden import drop_folder as drop_folder
 from .hidden import is_own_folder as is_own_folder
@@ -39,5 +41,6 @@ from .text import lines_of as lines_of
 from .text import plain as plain
 from .text import read_text as read_text
 from .text import read_yaml as read_yaml
+from .text import safe_cell as safe_cell
 from .text import scalar as scalar
 from .text import shown as shown

@@ -10,6 +10,9 @@ from ..errors import OptionError
 from .sequence import parse_pattern
 from .suffixes import FILM_OUTPUTS
 
+_MOST_BYTES = 255
+"""Of one name, in every file system."""
+
 
 def home_expanded(text: str, folder: Path) -> Path:
     """A path as people write it: `~` and `~name` are home folders, and what is relative counts from the folder.
@@ -28,11 +31,13 @@ def home_expanded(text: str, folder: Path) -> Path:
 def check_name(path: Path | str) -> None:
     """Raises OptionError if a file system could not take the name at all."""
     try:
-        is_name = b"\0" not in os.fsencode(path)
+        written = os.fsencode(path)
     except UnicodeEncodeError:
-        is_name = False
-    if not is_name:
+        written = b"\0"
+    if b"\0" in written:
         raise OptionError(f"{str(path)!a}: has a character that no file name has; correct it")
+    if max(map(len, written.split(os.fsencode(os.sep)))) > _MOST_BYTES:
+        raise OptionError(f"{str(path)[:60]}...: is longer than a file name can be; shorten it")
 
 
 class UniqueNames:

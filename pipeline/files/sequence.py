@@ -82,7 +82,7 @@ def parse_pattern(path: Path) -> SequencePattern | None:
     so is a range a part of the name where there are pictures that have it in theirs.
     """
     places = list(_PLACEHOLDER.finditer(path.name))
-    if len(places) != 1 or path.is_file():
+    if len(places) != 1 or _is_file(path):
         return None
     place = places[0]
     if len(place[0]) > _MOST_DIGITS:
@@ -90,6 +90,13 @@ def parse_pattern(path: Path) -> SequencePattern | None:
     digits = len(place["signs"]) if place["signs"] else int(place["digits"] or 0)
     pattern = SequencePattern(path.parent, path.name[: place.start()], path.name[place.end() :], digits)
     return _with_range(pattern) or pattern
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, say
+        return False
 
 
 def _with_range(pattern: SequencePattern) -> SequencePattern | None:

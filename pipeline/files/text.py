@@ -75,6 +75,11 @@ def shown(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def safe_cell(text: str) -> str:
+    """Text for a table that others open: an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 class YamlError(Exception):
     """A mistake in YAML text, in the words for the user but without the file's name."""
 

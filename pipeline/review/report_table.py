@@ -11,7 +11,8 @@ One row a clip (`kind` is clip), worst first, each followed by a row a flagged r
     in_seconds, out_seconds, in_timecode               flag: from the first frame; out is when the next frame comes
     comment                                            flag: what was measured
 
-A cell that does not apply, or was not measured, is empty.
+A cell that does not apply, or was not measured, is empty. Text that a spreadsheet would take for a formula has an
+apostrophe before it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import io
 import math
 from collections.abc import Sequence
 
+from ..files import safe_cell
 from .quality import ClipQuality, Flag
 
 COLUMNS = (
@@ -37,11 +39,11 @@ def table_of(results: Sequence[ClipQuality]) -> str:
     writer.writeheader()
     for quality in results:
         common = {
-            "name": quality.name,
-            "source": quality.source,
-            "output": quality.output,
+            "name": safe_cell(quality.name),
+            "source": safe_cell(quality.source),
+            "output": safe_cell(quality.output),
             "state": quality.state,
-            "error": quality.error,
+            "error": safe_cell(quality.error),
             "score": quality.score,
         }
         writer.writerow({"kind": "clip", **common, **_clip_cells(quality)})
@@ -72,7 +74,7 @@ def _flag_cells(quality: ClipQuality, flag: Flag) -> dict[str, object]:
         "in_seconds": flag.in_seconds,
         "out_seconds": flag.out_seconds,
         "in_timecode": quality.timecode(flag.first_frame),
-        "comment": flag.comment,
+        "comment": safe_cell(flag.comment),
     }
 
 

@@ -1,6 +1,6 @@
 """Damaged files at every reader: what comes is a result, or one of our errors in one line.
 
-    python tests/hostile/fuzz.py curves --cases 100000 --seed 0       prints the counts; status 1 if anything else came
+    python tests/hostile/fuzz.py curves --cases 100000 --seed 0   prints the counts; status 1 if anything else came
 
 A case is known by its kind and number: `--seed N --cases 1` runs it again.
 """
@@ -61,7 +61,7 @@ def run(kind: str, folder: Path, *, seed: int, cases: int) -> Counter[str]:
         (folder / "case").write_text(str(number))  # for whoever finds the process dead
         try:
             with _in_time():
-                case(random.Random(f"{kind} {number}"))
+                case(random.Random(f"{kind} {number}"))  # noqa: S311 - reproducible
             found["read"] += 1
         except RetargetError as error:
             found["refused"] += 1
@@ -271,7 +271,14 @@ def _notes(folder: Path) -> Case:
     job = out / ".retarget/a"
     (job / "pieces").mkdir(parents=True)
     made = {"path": str(out / "a.mp4"), "signature": "1 bytes 2", "sha256": "0" * 64}
-    entry = {"name": "a", "state": "done", "source": "a.mov", "output": str(out / "a.mp4"), "key": "k", "request": "r"}
+    entry = {
+        "name": "a",
+        "state": "done",
+        "source": "a.mov",
+        "output": str(out / "a.mp4"),
+        "key": "k",
+        "request": "r",
+    }
     entry |= {"inputs": [made], "made": made, "seconds": {"elapsed": 1.0}, "error": "", "finished": "x"}
     note = {"output": str(out / "a.mp4"), "owns_output": True, "keeps_part": False, "parts": [str(victim)]}
     about = {"belongs_to": "x", "first_frame": 0, "frames": 3, "changed_frames": 1}
@@ -283,7 +290,9 @@ def _notes(folder: Path) -> Case:
         kind = chance.randrange(4)
         if kind == 0:
             data = b'{"retarget_batch": 1}\n' + mutation.mutated_json(json.dumps(entry), chance) + b"\n"
-            (out / "retarget-batch.jsonl").write_bytes(data if chance.random() < 0.8 else mutation.mutated_bytes(data, chance))
+            (out / "retarget-batch.jsonl").write_bytes(
+                data if chance.random() < 0.8 else mutation.mutated_bytes(data, chance)
+            )
             read_entries(out / "retarget-batch.jsonl")
         elif kind == 1:
             (job / "working.json").write_bytes(mutation.mutated_json(json.dumps(note), chance))
@@ -300,19 +309,23 @@ def _notes(folder: Path) -> Case:
     return case
 
 
-def _words(folder: Path) -> Case:  # noqa: ARG001 - all kinds have a folder
+def _words(folder: Path) -> Case:
     """What stands in options: times, rates, names, faces."""
     from retarget.pipeline.faces import FaceSelection
     from retarget.pipeline.files import parse_pattern
     from retarget.pipeline.jobs.names import fill_name
     from retarget.pipeline.timecode import rate_of, seconds_of
 
-    seeds = ("00:00:01:12", "36f", "1.5s", "24000/1001", "{index:03d}_{source_name}.{ext}", "shot.1001-1100####.exr",
-             "left-right:1", "person:2", "AU12=0.5,AU04=0", "01:00:00;02", "a.%04d.png")  # fmt: skip
+    seeds = ("00:00:01:12", "36f", "1.5s", "24000/1001", "{index:03d}_{source_name}.{ext}", "a.%04d.png",
+             "shot.1001-1100####.exr", "left-right:1", "person:2", "AU12=0.5,AU04=0", "01:00:00;02")  # fmt: skip
 
     def case(chance: random.Random) -> None:
         text = mutation.mutated_text(chance.choice(seeds), chance).decode("utf-8", "replace")
-        for read in (lambda: seconds_of(text, Fraction(24)), lambda: rate_of(text), lambda: FaceSelection.parse(text)):
+        for read in (
+            lambda: seconds_of(text, Fraction(24)),
+            lambda: rate_of(text),
+            lambda: FaceSelection.parse(text),
+        ):
             with contextlib.suppress(ValueError):
                 read()
         fill = {"index": 7, "source_name": "a", "ext": "mov"}
@@ -335,7 +348,14 @@ def _checkpoints(folder: Path) -> Case:
     torch.set_num_threads(1)
     generator = GanimationGenerator(GanimationConfig(width=1, residual_blocks=1, au_count=2, crop_px=16))
     whole = folder / "whole.safetensors"
-    save_checkpoint(whole, generator, action_units=("AU12L", "AU12R"), crop=CropSpec(size_px=16), au_source="x", condition="absolute")
+    save_checkpoint(
+        whole,
+        generator,
+        action_units=("AU12L", "AU12R"),
+        crop=CropSpec(size_px=16),
+        au_source="x",
+        condition="absolute",
+    )
     data = whole.read_bytes()
     size = 8 + int.from_bytes(data[:8], "little")
     path = folder / "a.safetensors"
@@ -375,7 +395,11 @@ def _made_films(folder: Path) -> list[Path]:
                     stream.pix_fmt = "yuv420p"
                 sound = out.add_stream("aac", rate=48000) if name in ("a.mp4", "l.mkv") else None
                 for picture in noise:
-                    out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=stream.pix_fmt)))
+                    out.mux(
+                        stream.encode(
+                            av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=stream.pix_fmt)
+                        )
+                    )
                 out.mux(stream.encode())
                 if sound is not None:
                     tone = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp")
@@ -453,7 +477,9 @@ def _films(folder: Path) -> Case:
     def case(chance: random.Random) -> None:
         path.write_bytes(mutation.mutated_header(data, 3000, chance))
         try:
-            retarget_video(path, SAMPLES / "smile.yaml", output, RetargetOptions(refine=0, device="cpu"), resources=resources)
+            retarget_video(
+                path, SAMPLES / "smile.yaml", output, RetargetOptions(refine=0, device="cpu"), resources=resources
+            )
             assert output.is_file()
         finally:
             output.unlink(missing_ok=True)
@@ -465,8 +491,8 @@ def _films(folder: Path) -> Case:
 
 KINDS: dict[str, Callable[[Path], Case]] = {
     "curves": _curves, "captures": _captures, "sheets": _sheets, "edls": _edls, "otios": _otios, "scenes": _scenes,
-    "notes": _notes, "words": _words, "checkpoints": _checkpoints, "pictures": _pictures, "containers": _containers,
-    "films": _films,
+    "notes": _notes, "words": _words, "checkpoints": _checkpoints, "pictures": _pictures,
+    "containers": _containers, "films": _films,
 }  # fmt: skip
 
 

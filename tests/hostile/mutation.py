@@ -10,17 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 WORDS = (
-    "", "0", "-1", "1e999", "-1e999", "nan", "inf", "1e300", "9" * 40, "0.5", "null", "true", "~", "~nobody_here/x",
-    "../../../etc/passwd", "/dev/zero", "\x00", "\x1b]0;x\x07", "\u202e", "{index:1000000000d}", "%01000000000d",
-    "%99d", "####", "&a", "*a", "!!python/object/apply:os.system [x]", "<<: *a", "- " * 50, "[" * 50, "{" * 50,
+    "", "0", "-1", "1e999", "-1e999", "nan", "inf", "1e300", "9" * 40, "0.5", "null", "true", "~",
+    "~nobody_here/x", "../../../etc/passwd", "/dev/zero", "\x00", "\x1b]0;x\x07", "\u202e",
+    "{index:1000000000d}", "%01000000000d", "%99d", "####", "&a", "*a", "!!python/object/apply:os.system [x]", "<<: *a", "- " * 50, "[" * 50, "{" * 50,
     "'", '"', "\t", "\r", ";", ",", "|", "=cmd()", "é", "00:00:00:99", "99:99:99:99", "10:00:00;00", "1f", "-5f",
     "1/0", "24000/1001", "AU12", "AU99", "all", "person:99", "*.mp4", "1001-99999999####", "\ud800",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 1, 0.5, float("nan"), float("inf"), -1e300, 10**30, "", "x", "\x00", "\ud800", [], {}, [None],
+    None, True, 0, -1, 1, 0.5, float("nan"), float("inf"), -1e300, 10**30, "", "x", "\x00", "\ud800", [], {},
+    [None],
     {"OTIO_SCHEMA": "Clip.2"}, {"OTIO_SCHEMA": "RationalTime.1", "rate": 0, "value": 0}, {"OTIO_SCHEMA": "Foo.1"},
     {"OTIO_SCHEMA": "SerializableObjectRef.1", "id": "x"}, {"OTIO_SCHEMA": "Stack.1", "children": [None]},
-    24, 23.976, 1, 12.0, 1000000, "a.mov", "DEFAULT_MEDIA", {"OTIO_SCHEMA": "RationalTime.1", "rate": 25, "value": 7},
+    24, 23.976, 1, 12.0, 1000000, "a.mov", "DEFAULT_MEDIA",
+    {"OTIO_SCHEMA": "RationalTime.1", "rate": 25, "value": 7},
     "file:///etc/passwd", "http://127.0.0.1:9/a.mov",
 )  # fmt: skip
 
@@ -46,7 +48,9 @@ def mutated_bytes(data: bytes, chance: random.Random) -> bytes:
         elif how == 1:
             changed[at : at + many] = chance.randbytes(len(changed[at : at + many]))
         elif how == 2:
-            changed[at : at + 4] = chance.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0"))
+            changed[at : at + 4] = chance.choice(
+                (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0")
+            )
         elif how == 3:
             del changed[at : at + many]
         elif how == 4:

@@ -341,3 +341,35 @@ def test_the_default_lies_inside_the_model_room() -> None:
     path = default_checkpoint_path()
     assert path.name == "default.safetensors"
     assert (path.parent / "action_units.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d, _: d["generator"].update(width="8"),
+        lambda d, _: d["generator"].update(width=True),
+        lambda d, _: d["generator"].update(levels=[4]),
+        lambda d, _: d["generator"].update(shade_limit=None),
+        lambda d, _: d["generator"].update(crop_px=10**12),
+        lambda d, _: d["crop"].update(size_px=64.0),
+        lambda d, _: d.update(architecture=["motion"]),
+        lambda d, _: d.update(generator=[1]),
+        lambda d, _: d.update(geometry=3),
+        lambda d, _: d.update(crop=None),
+        lambda _, t: t.update({next(iter(t)): t[next(iter(t))].to(torch.float8_e4m3fn)}),
+        lambda _, t: t.update({next(iter(t)): t[next(iter(t))].to(torch.int32)}),
+        lambda _, t: t.update({next(iter(t)): t[next(iter(t))].to(torch.complex64)}),
+    ],
+)
+def test_wrong_types_are_refused_in_one_line(saved: Path, change: Callable[[Any, Any], Any]) -> None:
+    rewrite(saved, change)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(saved)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format_version": 1e999}', "1" * 5000, '"x"', "null"])
+def test_metadata_of_a_stranger(saved: Path, text: str) -> None:
+    save_file(read(saved)[1], saved, {"retarget": text})
+    with pytest.raises(CheckpointError, match="unreadable retarget metadata"):
+        load_checkpoint(saved)

@@ -17,6 +17,7 @@ import numpy as np
 from retarget.model.files import write_whole
 from retarget.pipeline.errors import DriverError, NoFaceError
 from retarget.pipeline.faces import tracker_details
+from retarget.pipeline.files import safe_cell
 
 from ..data import SPLITS, Dataset, open_dataset, save_dataset
 from .contact_sheet import contact_sheet
@@ -127,7 +128,7 @@ def _write_skipped(path: Path, lines: Sequence[Skipped]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "frames", "reason"])
-    writer.writerows([line.file, line.frames, line.reason] for line in lines)
+    writer.writerows([safe_cell(line.file), line.frames, safe_cell(line.reason)] for line in lines)
     write_whole(path, text.getvalue().encode())
 
 

@@ -25,6 +25,36 @@ def test_what_is_recorded_is_read_again(tmp_path: Path, entry: Any) -> None:
         assert book.entries == {"/out/1.mov": entry(1), "/out/2.mov": failed}
 
 
+def test_a_portable_one_tells_files_from_its_folder_and_can_be_moved(tmp_path: Path, entry: Any) -> None:
+    here, there = tmp_path / "here/out", tmp_path / "there/out"
+    here.mkdir(parents=True)
+    source, output = tmp_path / "here/plates/1.mov", here / "1.mov"
+    failed = entry(1, source=str(source), output=str(output), state="failed", error=f"{source}: broken")
+    with Manifest(here, is_portable=True) as book:
+        book.record(failed)
+    assert str(tmp_path) not in manifest_path(here).read_text("utf-8")
+    assert '"error": "../plates/1.mov: broken"' in manifest_path(here).read_text("utf-8")
+    assert [(e.source, e.output) for e in read_entries(manifest_path(here))] == [("../plates/1.mov", str(output))]
+    (tmp_path / "here").rename(tmp_path / "there")
+    (moved,) = read_entries(manifest_path(there))
+    assert moved.output == str(there / "1.mov")
+
+
+def test_who_held_the_folder_is_not_told_afterwards(tmp_path: Path) -> None:
+    with Manifest(tmp_path):
+        assert (tmp_path / ".retarget/.holder.json").is_file()
+    assert not (tmp_path / ".retarget/.holder.json").exists()
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"output": 1e999}', "9" * 5000, '{"a": ' * 50_000])
+def test_a_line_of_a_stranger_is_passed_over(tmp_path: Path, line: str, entry: Any) -> None:
+    with Manifest(tmp_path) as book:
+        book.record(entry(1))
+    with manifest_path(tmp_path).open("a") as file:
+        file.write(line + "\n")
+    assert read_entries(manifest_path(tmp_path)) == [entry(1)]
+
+
 def test_the_file_is_a_line_a_job_and_readable(tmp_path: Path, entry: Any) -> None:
     with Manifest(tmp_path) as book:
         book.record(entry(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -381,3 +382,12 @@ class TestSample:
         driver = load_curves(SMILE_YAML, frame_rate=Fraction(25))
         assert at(driver, "AU12L", 3.0, 3.25, 3.5)[1] == pytest.approx([1, 0.5, 0])
         assert not driver.target(np.array([4.0]), 0).weight.any()
+
+
+def test_many_keys_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "many.yaml"
+    path.write_text("curves:\n  AU12:\n" + "".join(f"    {i / 100:.2f}: 0.5\n" for i in range(4000)))
+    started = time.perf_counter()
+    load_curves(path, frame_rate=Fraction(24))
+    many = time.perf_counter() - started
+    assert many < 6, "and not with the square of them"

@@ -143,6 +143,15 @@ def test_picture_outputs_are_a_sequence(tmp_path: Path, samples: Path) -> None:
     assert load_timeline(tmp_path / "s.otio").shots[0].media == tmp_path / "o.%04d.png"
 
 
+def test_a_portable_timeline_finds_its_files_where_it_is_moved_to(tmp_path: Path, make_film: MakeFilm) -> None:
+    output = make_film(tmp_path / "here/out/a.mov", 24)
+    write_timeline(tmp_path / "here/batch.otio", [made(None, output)], is_portable=True)
+    assert str(tmp_path) not in (tmp_path / "here/batch.otio").read_text()
+    (tmp_path / "here").rename(tmp_path / "there")
+    (shot,) = load_timeline(tmp_path / "there/batch.otio").shots
+    assert shot.media == tmp_path / "there/out/a.mov"
+
+
 def test_only_otio_is_written(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"back\.edl: cannot write a timeline as \.edl; name it \.otio"):
         write_timeline(tmp_path / "back.edl", [])

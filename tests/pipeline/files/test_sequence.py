@@ -160,3 +160,11 @@ def test_missing_folder_has_no_match(tmp_path: Path) -> None:
     pattern = parse_pattern(tmp_path / "none" / "a.%04d.png")
     assert pattern is not None
     assert pattern.files() == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["o.%01000000000d.png", "o.%99999999999999999999d.png", f"o.{'#' * 300}.png", "x" * 300 + "%d"]
+)
+def test_more_digits_than_a_number_has_are_no_pattern(tmp_path: Path, name: str) -> None:
+    pattern = parse_pattern(tmp_path / name)
+    assert pattern is None or pattern.files() == {}

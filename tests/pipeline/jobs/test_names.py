@@ -69,3 +69,18 @@ def test_outputs_take_a_suffix_that_fits(folder: Path, film: MakeFilm, jobs_of: 
     assert output("a.mov", "name: v1.2") == "v1.2.mov"
     assert output("a.mov", "output: new/") == "new/a--smile.mov"
     assert output("a.mov", "output_dir: o\noutput: '{source_name}.mkv'") == "o/a.mkv"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{index:1000000000d}",
+        "{index:%01000000000d}",
+        "{source_name:>1000000000}",
+        "{index:.1000000000f}",
+        "{index:{index}}",
+    ],
+)
+def test_a_width_is_bounded(pattern: str) -> None:
+    with pytest.raises(OptionError):
+        fill_name(pattern, {"index": 7, "source_name": "a", "ext": "mov"})

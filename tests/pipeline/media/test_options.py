@@ -65,3 +65,9 @@ def test_what_only_a_film_has() -> None:
     for options in (EncodeOptions("h264"), EncodeOptions(crf=0), EncodeOptions(profile="hq")):
         with pytest.raises(OptionError, match="pictures take no codec, crf, preset or profile"):
             check_picture_options(Path("a.png"), options)
+
+
+@pytest.mark.parametrize("crf", [10**12, -13, 64])
+def test_a_quality_that_no_encoder_has(crf: int) -> None:
+    with pytest.raises(OptionError, match=f"crf {crf} makes no sense; use 0"):
+        EncodeOptions(crf=crf)

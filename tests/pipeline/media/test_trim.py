@@ -90,3 +90,11 @@ def test_trimmed_sequence_keeps_its_numbers(tmp_path: Path) -> None:
             for frame in video:
                 out.write(frame)
     assert sorted(p.name for p in tmp_path.glob("out.*")) == ["out.0012.png", "out.0013.png"]
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf")])
+def test_a_time_that_is_none(tmp_path: Path, time: float) -> None:
+    path = make_clip(tmp_path / "a.mp4")
+    for how in ({"trim_start": time}, {"trim_end": time}):
+        with pytest.raises(OptionError, match="makes no sense; give seconds"):
+            open_video(path, **how)

@@ -34,3 +34,8 @@ def test_the_table(quality: Any, failed: Any) -> None:
         "11",
     )
     assert (flag["in_seconds"], flag["out_seconds"], flag["in_timecode"]) == ("0.4", "0.52", "00:00:00:10")
+
+
+def test_a_name_is_no_formula(quality: Any) -> None:
+    rows = list(csv.DictReader(io.StringIO(table_of([quality("=cmd|'/c calc'!A0"), quality("-a.mov")]))))
+    assert {row["name"] for row in rows} == {"'=cmd|'/c calc'!A0", "'-a.mov"}
