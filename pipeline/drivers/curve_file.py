@@ -21,10 +21,12 @@ from ..files import Location, YamlError, lines_of, parse_pattern, plain, read_te
 from ..timecode import rate_of, seconds_of
 from .capture import load_capture
 from .curve_schema import Document, DriverEntry, ExpressionEntry, RangeEntry, Section
-from .curves import SAME_TIME_SECONDS, Blend, CurveDriver, Ease, Layer, Performance, Range
+from .curves import LIPS_TOGETHER, SAME_TIME_SECONDS, Blend, CurveDriver, Ease, Layer, Performance, Range
 from .driver import After, Driver, DriverOptions, Neutral
 from .driver_kind import kind_of_driver
 from .expressions import expression_called, named_expression
+
+LIPS_TOGETHER_NAME = "lips_together"
 
 LoadDriver = Callable[[Path, DriverOptions], Driver]
 
@@ -238,17 +240,15 @@ class _Compiler:
     def _claim(self, name: str, loc: Location, owner: dict[int, str]) -> tuple[int, ...]:
         """The vector indices of a name, which no other name of the block may have."""
         try:
-            indices = action_units.resolve(name)
+            indices = _indices_of(name)
         except UnknownActionUnitError as error:
             whole = expression_called(name)
             hint = f" As a whole expression it is {whole}, under 'expressions:'" if whole else ""
             raise _FaultError(loc, f"{error}{hint}") from error
         for index in indices:
             if index in owner:
-                other = owner[index]
-                raise _FaultError(
-                    loc, f"{name} and {other} are both {action_units.NAMES[index]}; keep one of them"
-                )
+                entry = LIPS_TOGETHER_NAME if index == LIPS_TOGETHER else action_units.NAMES[index]
+                raise _FaultError(loc, f"{name} and {owner[index]} are both {entry}; keep one of them")
             owner[index] = name
         return indices
 
@@ -307,6 +307,13 @@ def _rate(written: float | str, loc: Location) -> Fraction:
         return rate_of(written)
     except ValueError as error:
         raise _FaultError(loc, str(error)) from error
+
+
+def _indices_of(name: str) -> tuple[int, ...]:
+    """Entries of a layer that a name of the file stands for; raises UnknownActionUnitError."""
+    if name.lower().replace(" ", "_") == LIPS_TOGETHER_NAME:
+        return (LIPS_TOGETHER,)
+    return action_units.resolve(name)
 
 
 def _layer(

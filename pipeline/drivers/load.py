@@ -69,7 +69,7 @@ class DriverReader:
         order = self.how.faces
         selection = order if order.index == play.face else FaceSelection(order.order, play.face)
         series = self._clip_series(path, selection, play.frame_rate)
-        return self._series_driver(path, series, play, _unused_rate(path, play))
+        return self._series_driver(path, series, play, _unused_rate(path, play), sees_lips=True)
 
     def _clip_series(
         self, path: Path, selection: FaceSelection, frame_rate: Fraction | None = None
@@ -90,7 +90,13 @@ class DriverReader:
             raise DriverError(f"{path}: is no driver that is known; {_KNOWN}") from error
 
     def _series_driver(
-        self, path: Path, series: ExpressionSeries, play: DriverOptions, notes: tuple[str, ...] = ()
+        self,
+        path: Path,
+        series: ExpressionSeries,
+        play: DriverOptions,
+        notes: tuple[str, ...] = (),
+        *,
+        sees_lips: bool = False,
     ) -> SeriesDriver:
         """A measured series, smoothed, on the source's time."""
         seen = series.confidence > 0  # what a lost face seems to show is no neighbour to smooth with
@@ -101,7 +107,8 @@ class DriverReader:
             filled[list(action_units.GAZE)] = False
         within = np.clip(values, 0, 1).astype(np.float32)
         steady = ExpressionSeries(series.seconds, within, filled, series.confidence)
-        return SeriesDriver(steady, self._resting(path, steady, play), options=play, notes=notes)
+        resting = self._resting(path, steady, play)
+        return SeriesDriver(steady, resting, options=play, notes=notes, sees_lips=sees_lips)
 
     def _resting(self, path: Path, series: ExpressionSeries, play: DriverOptions) -> NDArray[np.float32]:
         if self.how.neutral_picture is not None:

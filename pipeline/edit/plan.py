@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,8 +15,11 @@ from ..smoothing import smooth
 from .causes import Fade
 from .fading import FULL_EFFECT, allowances, fades_of
 from .lender import Lender
+from .lips import lips_shut, touching
 from .loan import Loans, Sighting
+from .looks import Seen
 from .options import PlanOptions
+from .own_motion import OwnMotion
 from .trajectory import relative, softened
 
 EDIT_FLOOR = 1 / 255
@@ -49,6 +52,10 @@ class FacePlan:
     as that was looked at; see `reach`."""
     corrected_from: Array | None = None
     """(n, C) what the result is to show, where `delta_au` was corrected so that it does; None: it was not."""
+    lips_together: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) in [0, 1]: how far the lips are to touch; empty: as they may."""
+    own_motion: OwnMotion | None = None
+    """How this person's face moves otherwise than others do; None where nobody looked."""
 
     @property
     def goal(self) -> Array:
@@ -98,6 +105,15 @@ class Plans:
         """Who is edited, of those whose person is known."""
         numbers = {plan.track.person for plan in self.faces}
         return tuple(person for person in self.analysis.persons if person.number in numbers)
+
+    def seen(self, own: FaceTrack) -> Iterator[Seen]:
+        """Where the person of a track is seen, in the source and in further clips."""
+        for track in self.analysis.tracks:
+            if track is own or (track.person and track.person == own.person):
+                yield Seen(0, self.analysis, track)
+        for number, lender in enumerate(self.lenders, 1):
+            for track in lender.tracks.get(own.person, ()):
+                yield Seen(number, lender.analysis, track)
 
     def frames_lent(self, clip: int) -> tuple[int, int]:
         """How many frames of a lender (from 1) lend something, and in how many of the source that is shown."""
@@ -168,6 +184,8 @@ def _plan(
     allowed = np.minimum.reduce(list(by_cause.values()))
     target = driver.target(seconds, position)
     asked = relative(own, neutral, target, gain=gain * allowed[:, None])
+    touch = touching(target, gain, allowed)
+    asked = lips_shut(asked, own, touch)
     is_asked = np.abs(relative(own, neutral, target, gain=gain)).max(axis=1) >= EDIT_FLOOR
     return FacePlan(
         track=track,
@@ -175,6 +193,7 @@ def _plan(
         own=own.astype(np.float32),
         asked=np.linalg.norm(asked, axis=1),
         delta_au=softened(asked),
+        lips_together=touch,
         allowed=allowed,
         fades=fades_of(track, by_cause, is_asked),
         alignments=_steady(track.alignments, seconds, options.smooth_seconds),

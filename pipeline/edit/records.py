@@ -39,6 +39,10 @@ class FaceRequest:
     source_au: NDArray[np.float32]
     """(C,) what the face expresses by itself; of use to networks that take the target and not the change."""
     fills: Sequence[FillRequest] = ()
+    own_motion: NDArray[np.float32] | None = None
+    """(478, 3) canonical units: what this person's motion adds to the general one; None: nothing."""
+    lips_together: float = 0.0
+    """In [0, 1]: how far the lips are to touch, whatever else is asked of them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,10 @@ class EditSchedule:
         """What is asked at a moment of a plan."""
         matrix = crop_matrix(plan.alignments[i], self._crop)
         landmarks = apply(matrix, self._steadied.landmarks(plan.track, i)).astype(np.float32)
-        return FaceRequest(matrix, landmarks, plan.delta_au[i], plan.own[i], self._fills(plan, i))
+        own, delta = plan.own[i], plan.delta_au[i]
+        extra = None if plan.own_motion is None else plan.own_motion.change(own, delta)
+        together = float(plan.lips_together[i]) if len(plan.lips_together) else 0.0
+        return FaceRequest(matrix, landmarks, delta, own, self._fills(plan, i), extra, together)
 
     def _fills(self, plan: FacePlan, i: int) -> Sequence[FillRequest]:
         if self._loans is None or self._references is None:
