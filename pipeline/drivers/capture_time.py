@@ -43,6 +43,8 @@ _LONGEST_STEP = 2.0
 """Between rows of a capture whose unit nobody says; trackers that skip frames reach a second."""
 _LONGEST_SAID_STEP = 8.0
 """Where the column's name says the unit."""
+_MOST_REPEATS = 0.6
+"""Share of rows that may repeat the stamp before them: two a stamp are a slow clock, more are whole seconds."""
 _FEW_ROWS = 10
 """Fewer may be written by hand, seconds apart."""
 _LATE_SECONDS = 3600.0
@@ -120,7 +122,7 @@ def _stamped(table: Table, name: str, counts_from: float | None) -> RowTimes | s
     steps = np.diff(known)
     if len(known) > 1 and not (steps > 0).any():
         return f"column {name} stands still at {known[0]:g}"
-    if len(known) > 1 and (steps == 0).mean() > 0.5:
+    if len(known) > 1 and (steps == 0).mean() > _MOST_REPEATS:
         return f"column {name} is too coarse: most rows repeat the one before"
     said = _STAMPS[_key(name)]
     unit = _unit(known, steps[steps > 0], said)
