@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from av.container import InputContainer
-from av.format import Flags
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -31,6 +30,8 @@ from .side_data import side_data_of
 STILL_RATE = Fraction(25)
 """Pictures per second of a still that is shown for some time, and of a film that does not say."""
 
+_TS_DISCONT = 0x200
+"""AVFMT_TS_DISCONT: the times of such a container may begin anywhere."""
 LATE_SECONDS = 10
 """A film that begins later has its times from some clock."""
 
@@ -110,7 +111,7 @@ def _origin_seconds(container: InputContainer) -> Fraction:
     """Where the container's clock begins, if it is one that runs freely: transport and program streams, which take
     it from a multiplexer, and whatever begins so late that nobody can have meant to wait for it."""
     start = Fraction(container.start_time or 0, 1_000_000)
-    is_free = bool(int(container.format.flags) & int(Flags.ts_discont.value))
+    is_free = bool(int(container.format.flags) & _TS_DISCONT)
     return start if start > 0 and (is_free or start > LATE_SECONDS) else Fraction(0)
 
 
