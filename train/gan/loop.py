@@ -32,6 +32,7 @@ from . import ema
 from .batches import Batch, BatchSource, BatchStream
 from .checkpoints import save_editor
 from .critics import Critic, build_critics
+from .initial import start_normal
 from .load import as_yaml
 from .log import Log
 from .options import TrainOptions
@@ -146,6 +147,8 @@ class Run:
         editor = build_editor(options, geometry).to(device)
         critics = build_critics(options, len(options.au_names)).to(device)
         for module in (editor, critics):
+            if options.generator.initial_std is not None:
+                start_normal(module, options.generator.initial_std)
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         same_start((editor, critics), group)
         compiles = options.run.compile == "on" or (options.run.compile == "auto" and device.type == "cuda")

@@ -6,7 +6,7 @@ Both take the same edited pictures, so that the generator runs once; the critics
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,7 +67,7 @@ def discriminator_step(
             alpha = batch.alpha.repeat(len(real_view) // len(batch.alpha))
             with torch.autocast(real_view.device.type, enabled=False):
                 found[f"{name}/penalty"] = losses.gradient_penalty(
-                    critic.score, real_view.float(), fake_view.float(), alpha
+                    critic.score, real_view.float(), fake_view.float(), alpha, of=weights.penalty_of
                 )
     by_kind = {"critic": 1.0, "critic_condition": weights.condition_critic, "penalty": weights.gradient_penalty}
     total = torch.stack([by_kind[key.split("/")[1]] * value.float() for key, value in found.items()]).sum()
@@ -154,6 +154,7 @@ def _reconstructed(
     editor: Editor, batch: Batch, fake: Edited, weights: LossOptions
 ) -> dict[str, tuple[float, Tensor]]:
     found: dict[str, tuple[float, Tensor]] = {}
+    edits = [fake.edit]
     if weights.self_reconstruction:
         same = editor(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks)
         loss = losses.reconstruction_loss(compose(batch.image, same), batch.image)
@@ -162,6 +163,19 @@ def _reconstructed(
         back = editor(fake.picture, batch.wanted_au, -batch.delta_au, fake.landmarks)
         loss = losses.reconstruction_loss(compose(fake.picture, back), batch.image)
         found["cycle"] = weights.cycle, loss
+        edits.append(back)
+    return found | _masked(edits, weights)
+
+
+def _masked(edits: Sequence[Edit], weights: LossOptions) -> dict[str, tuple[float, Tensor]]:
+    """Of GANimation's mask of what is kept, summed over the edits."""
+    found: dict[str, tuple[float, Tensor]] = {}
+    kept = [1 - edit.mask for edit in edits]
+    if weights.mask:
+        found["mask"] = weights.mask, torch.stack([mask.mean() for mask in kept]).sum()
+    if weights.mask_variation:
+        varied = torch.stack([losses.total_variation(mask) for mask in kept]).sum()
+        found["mask_variation"] = weights.mask_variation, varied
     return found
 
 
