@@ -7,8 +7,9 @@ small correction, and paints only where nothing can be moved into place: an open
 
 from __future__ import annotations
 
+import abc
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,9 @@ from .geometry import GeometryModel
 from .images import box_mean, warp
 from .raster import Raster
 from .seam import lip_seam
+
+if TYPE_CHECKING:
+    from .ganimation import GanimationConfig
 
 SHUFFLE = 2
 """The motion head's network runs at 1/SHUFFLE of the crop: layers at full size cost most and see least."""
@@ -123,8 +127,53 @@ def compose(image: Tensor, edit: Edit) -> Tensor:
     return moved + edit.mask * (edit.paint - moved)  # exact where mask is 0 or paint is the moved pixel
 
 
-class Generator(nn.Module):
+@dataclass(frozen=True, eq=False)
+class EditInput:
+    """What is known of faces that are to be edited, on the full schema of action units."""
+
+    image: Tensor
+    """(B, 3, S, S) in [-1, 1]."""
+    source_au: Tensor
+    """(B, 46) in [0, 1]: what each face expresses now; only an absolute condition looks at it."""
+    delta_au: Tensor
+    """(B, 46) in [-1, 1]: what is asked to change."""
+    landmarks: Tensor
+    """(B, 478, 3) crop pixels."""
+    displacement: Tensor | None = None
+    """(B, 478, 2) pixels: where to move landmarks, in place of what the geometry says."""
+
+    def __repr__(self) -> str:
+        return f"EditInput({tuple(self.image.shape)})"
+
+
+class Head(nn.Module, abc.ABC):
+    """What an editor asks of a generator, whichever it is."""
+
+    config: GeneratorConfig | GanimationConfig
+    geometry: GeometryModel | None
+    """How landmarks move; only where the head moves pixels it is looked at."""
+    shade_limit = 0.0
+    """Largest addition to moved pixels; 0 for a head that moves none."""
+
+    @property
+    @abc.abstractmethod
+    def moves(self) -> bool:
+        """Whether it moves the plate's own pixels, as its geometry says."""
+
+    @property
+    @abc.abstractmethod
+    def learnt(self) -> nn.Module | None:
+        """The network in it; None for a geometry's warp alone."""
+
+    @abc.abstractmethod
+    def edit(self, given: EditInput, condition: Tensor) -> Edit:
+        """The edit for a condition (B, C) of its own action units, relative or absolute."""
+
+
+class Generator(Head):
     """(image, delta_au, landmarks) -> Edit. `geometry` is needed by the motion head and saved with it."""
+
+    config: GeneratorConfig
 
     def __init__(self, config: GeneratorConfig, geometry: GeometryModel | None = None) -> None:
         super().__init__()
@@ -133,6 +182,19 @@ class Generator(nn.Module):
         if config.head == "motion":
             _check_geometry(config, geometry)
         self.network = _network(config)
+        self.shade_limit = config.shade_limit if self.moves else 0.0
+
+    @property
+    def moves(self) -> bool:
+        return self.config.head == "motion"
+
+    @property
+    def learnt(self) -> nn.Module | None:
+        return self.network
+
+    def edit(self, given: EditInput, condition: Tensor) -> Edit:
+        edit: Edit = self(given.image, condition, given.landmarks, displacement=given.displacement)
+        return edit
 
     def forward(
         self,

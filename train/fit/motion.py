@@ -10,7 +10,6 @@ from torch import Tensor
 
 from retarget.model import action_units
 from retarget.model.editor import Editor
-from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
 from retarget.model.response import FaceResponse
 from retarget.pipeline.stream import Progress
@@ -48,7 +47,6 @@ def fit_motion(
         RetargetError: the dataset has no clips, or too few faces.
     """
     generator = editor.generator
-    assert isinstance(generator, Generator)
     assert generator.geometry is not None
     linear = generator.geometry.linear
     faces = Faces.of(dataset, linear, usable_rows(dataset, is_eval=False), seed=seed)

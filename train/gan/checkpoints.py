@@ -8,7 +8,6 @@ from typing import Any
 from retarget.model.checkpoint import load_checkpoint, save_checkpoint
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
-from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
 
 from ..data import of_geometry, people_of, trained_people
@@ -30,16 +29,14 @@ def geometry_in(path: Path, editor: Editor) -> GeometryModel:
     Raises:
         RetargetError: it has none.
     """
-    generator = editor.generator
-    if not isinstance(generator, Generator) or generator.geometry is None:
+    if editor.generator.geometry is None:
         raise RetargetError(f"{path}: has no geometry model; name a checkpoint of `retarget-train fit-geometry`")
-    return generator.geometry
+    return editor.generator.geometry
 
 
 def _with_geometry(editor: Editor, path: Path, geometry: GeometryModel) -> None:
     """Puts another geometry in the place of the editor's."""
     geometry_in(path, editor)
-    assert isinstance(editor.generator, Generator)
     editor.generator.geometry = geometry
 
 

@@ -23,7 +23,7 @@ from retarget.model.device import device_named
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
-from retarget.model.generator import Generator
+from retarget.model.generator import Generator, Head
 from retarget.model.geometry import GeometryModel
 
 from ..data import Dataset, person_marks
@@ -152,8 +152,8 @@ class Run:
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         same_start((editor, critics), group)
         compiles = options.run.compile == "on" or (options.run.compile == "auto" and device.type == "cuda")
-        if compiles and isinstance(editor.generator, Generator) and editor.generator.network is not None:
-            editor.generator.network.compile()
+        if compiles and (network := editor.generator.learnt) is not None:
+            network.compile()
         perceptual = PerceptualFeatures().to(device) if options.losses.pair_perceptual else None
         if options.losses.condition_meter:
             check_source(dataset)
@@ -368,7 +368,7 @@ class Run:
 def build_editor(options: TrainOptions, geometry: GeometryModel) -> Editor:
     """A new network as the options say, around the geometry where it moves pixels."""
     config = options.generator.config(len(options.au_names))
-    generator: Generator | GanimationGenerator
+    generator: Head
     if isinstance(config, GanimationConfig):
         generator = GanimationGenerator(config)
     else:

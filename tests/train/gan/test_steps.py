@@ -11,7 +11,7 @@ from torch import nn
 
 from retarget.model import action_units
 from retarget.model.editor import Editor
-from retarget.model.generator import Generator, compose
+from retarget.model.generator import EditInput, Generator, compose
 from retarget.model.geometry import GeometryModel
 from retarget.train.gan import losses
 from retarget.train.gan.batches import Batch, BatchSource
@@ -110,8 +110,10 @@ def test_the_papers_total_is_equation_9(make_dataset: Callable[..., Any], jaw_ge
     with torch.no_grad():
         edited = fake.picture
         judged = critics["whole"](edited)
-        zero = compose(batch.image, editor(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks))
-        back = compose(edited, editor(edited, batch.wanted_au, -batch.delta_au, batch.landmarks))
+        zero = compose(
+            batch.image, editor(EditInput(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks))
+        )
+        back = compose(edited, editor(EditInput(edited, batch.wanted_au, -batch.delta_au, batch.landmarks)))
         by_hand = (
             -judged.realism.mean()
             + 150 * (judged.au - editor.known(batch.wanted_au)).square().mean()
@@ -140,7 +142,7 @@ def test_ganimations_losses_are_those_of_its_released_code(
 
     with torch.no_grad():
         judged = critics["whole"](fake.picture)
-        back = editor(fake.picture, batch.wanted_au, -batch.delta_au, batch.landmarks)
+        back = editor(EditInput(fake.picture, batch.wanted_au, -batch.delta_au, batch.landmarks))
         kept = [1 - fake.edit.mask, 1 - back.mask]  # 1 keeps all
         by_hand = (
             -judged.realism.mean()
