@@ -24,7 +24,8 @@ from .labels import OpenFaceLabels
 from .options import PrepareOptions
 from .parts import PARTS_FOLDER, Part, Task
 from .report import NO_FACE, NO_LABEL, PrepareReport, Skipped
-from .sources import Source, names_of
+from .sources import Source, names_of, said_of
+from .split import with_split
 from .table import dataset_of, gathered_landmarks, labelled, stacked
 
 SHEET_FILE, SKIPPED_FILE = "sheet.png", "skipped.csv"
@@ -58,10 +59,11 @@ def finish(
     in_order = {name: column[rows] for name, column in columns.items()}
     with gathered_landmarks(tasks, parts, rows, output) as landmarks:
         dataset = dataset_of([sources[i] for i in source[rows]], in_order, landmarks, output, options)
+        dataset = with_split(dataset, said_of(sources), eval_fraction=options.eval_fraction)
         names = names_of(sources)
         lines = [Skipped(names[i], frames, why) for i, frames, why in sorted(skipped)]
         report = _report(dataset, len(sources), reused, lines)
-        save_dataset(dataset, _about(sources, options, report))
+        save_dataset(dataset, _about(sources, dataset, options, report))
     _drop_stale(output, tasks, set(columns["crop_file"].tolist()))
     _write_skipped(output / SKIPPED_FILE, lines)
     _write_sheet(output)
@@ -91,8 +93,11 @@ def _report(dataset: Dataset, inputs: int, reused: int, skipped: Sequence[Skippe
     )
 
 
-def _about(sources: Sequence[Source], options: PrepareOptions, report: PrepareReport) -> dict[str, Any]:
+def _about(
+    sources: Sequence[Source], dataset: Dataset, options: PrepareOptions, report: PrepareReport
+) -> dict[str, Any]:
     """What `dataset.json` says beyond what is needed to read the dataset."""
+    evaluated = {dataset.identities[i] for i in set(dataset.identity[dataset.is_eval].tolist())}
     return {
         "counts": report.as_json(),
         "options": options.as_json(),
@@ -104,7 +109,7 @@ def _about(sources: Sequence[Source], options: PrepareOptions, report: PrepareRe
                 "size_bytes": source.size_bytes,
                 "modified_ns": source.modified_ns,
                 "identity": source.identity,
-                "split": SPLITS[int(source.is_eval)],
+                "split": SPLITS[int(source.identity in evaluated)],
             }
             for name, source in zip(names_of(sources), sources, strict=True)
         ],
