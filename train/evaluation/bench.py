@@ -25,6 +25,7 @@ from ..metrics import (
     find_patch_network,
     find_witness,
 )
+from .expression_judge import ExpressionJudge
 from .methods import Method, Plate
 from .options import EvaluateOptions
 
@@ -170,9 +171,12 @@ class Bench:
     options: EvaluateOptions
     progress: Progress[Any] = no_progress
     gallery: Gallery = field(init=False)
+    expressions: ExpressionJudge = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gallery", Gallery(self.dataset, self.tools))
+        judge = ExpressionJudge(self.dataset, self.tools.patches, seed=self.options.seed)
+        object.__setattr__(self, "expressions", judge)
 
     @property
     def editing(self) -> list[Method]:

@@ -15,10 +15,10 @@ class EvaluateOptions:
 
     split: Literal["eval", "train"] = "eval"
     """train says how well a network remembers, not how well it works; the report says so."""
-    faces: int = 60
-    """Source faces of the unpaired edits (the paper has 3,234), spread over identities."""
-    targets: int = 3
-    """Expressions each is edited towards (the paper has 7)."""
+    faces: int | None = None
+    """Source faces of the unpaired edits, spread over identities; None: the whole split (the paper has 3,234)."""
+    targets: int = 7
+    """Expressions each is edited towards: the paper's number."""
     pairs: int = 60
     """Frame pairs with a true target; 0 leaves them out."""
     pose_degrees: float = 6.0

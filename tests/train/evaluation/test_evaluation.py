@@ -151,7 +151,10 @@ def test_openfaces_distance_is_measured_of_kept_edits(
     assert data["settings"]["openface"] == folder.name
     assert "ED (OpenFace)" not in data["missing"]
     text = (output / TABLES_FILE).read_text()
-    assert "| net | not measured: no weights | not measured: install x |" in text
+    assert (
+        "| net | not measured: no weights | not measured: install retarget[evaluate] | not measured: install x |"
+        in text
+    )
     assert "ED (OpenFace) ↓ |" in text
     assert "- ED (OpenFace), net: 1 of 6 edits left out (edit, plate or target): 1 with" in text
 
@@ -220,7 +223,7 @@ def test_films_that_break_off_leave_the_tables(
     assert "](unpaired.png)" in (output / TABLES_FILE).read_text()
 
     film = FilmScores(1, 9, 0.5, Response(0.6, 0.7, 9), 1.1, 1.2, 1.0)
-    monkeypatch.setattr(evaluation_module, "_films", lambda *_: ({"net": film}, []))
+    monkeypatch.setattr(evaluation_module, "_films", lambda *_: ({"net": evaluation_module._Films(film, [])}, []))
     found = evaluate({"net": path}, dataset, output, dataclasses.replace(options, overwrite=True), tools=tools)
     assert found.method("net").film == film
     assert "films" not in json.loads((output / JSON_FILE).read_text())["missing"]
