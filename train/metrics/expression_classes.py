@@ -1,7 +1,7 @@
 """Expression classes of a dataset's own, and who tells them from pictures: in the place of Inception's classes.
 
-The score of Salimans et al. (2016), exp KL(p(y|x) || p(y)), needs a classifier. The weights of its own are not to be
-had from a package registry, and its classes are dogs and ships. Here the classes are clusters of a dataset's
+The score of Salimans et al. (2016), exp KL(p(y|x) || p(y)), needs a classifier. The weights of its own are not to
+be had from a package registry, and its classes are dogs and ships. Here the classes are clusters of a dataset's
 expressions, and softmax regression on a network's features tells them.
 """
 
