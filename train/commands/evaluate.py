@@ -36,6 +36,10 @@ def add_to(commands: Any) -> None:
         metavar="N",
         help="expressions each (default %(default)s, the paper's)",
     )
+    flags.add_argument(
+        "--judged", type=int, default=200, metavar="N",
+        help="of the edits, seen by the judges of pictures, which take longest (default %(default)s)",
+    )  # fmt: skip
     flags.add_argument("--pairs", type=int, default=60, metavar="N", help="true frame pairs (default %(default)s)")
     flags.add_argument(
         "--sweep-faces", type=int, default=5, metavar="N", help="of the grids (default %(default)s)"
@@ -74,6 +78,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         faces=arguments.faces,
         targets=arguments.targets,
+        judged=arguments.judged,
         pairs=arguments.pairs,
         sweep_faces=arguments.sweep_faces,
         clips=tuple(arguments.clips),

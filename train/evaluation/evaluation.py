@@ -187,8 +187,10 @@ class _Judged:
 def _judged(bench: Bench, cast: Cast, rows: NDArray[np.int64]) -> _Judged:
     """The edits on crops by the judges of pictures; real faces are others than those that are edited."""
     judges = PictureJudges(bench)
-    verdicts = judges.judge(cast.trials, cast.pairs)
-    edited = sorted({trial.source for trial in (*cast.trials, *cast.pairs)})
+    every = max(1, -(-len(cast.trials) // max(1, bench.options.judged)))
+    trials = cast.trials[::every] if bench.options.judged else ()
+    verdicts = judges.judge(trials, cast.pairs)
+    edited = sorted({trial.source for trial in (*trials, *cast.pairs)})
     return _Judged(verdicts, judges.real_patches(rows.tolist(), edited))
 
 
