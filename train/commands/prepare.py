@@ -54,10 +54,15 @@ def _prepare(arguments: argparse.Namespace) -> int:
     progress = bars(quiet=arguments.quiet, unit="input")
     report = prepare_dataset(arguments.inputs, arguments.output, options, progress=progress)
     if not arguments.quiet:
+        moving = f"{report.train_in_clips} and {report.eval_in_clips} of them in clips"
         print(
             f"{report.folder}: {report.crops} crops of {report.train_identities} people to train on and "
-            f"{report.eval_identities} to evaluate on, {report.usable} without a flag"
+            f"{report.eval_identities} to evaluate on ({moving}), {report.usable} crops without a flag"
         )
+        if not report.eval_in_clips:
+            print(
+                "  nobody to evaluate on is in a clip: fit-response needs one; add clips of three people or more"
+            )
         print("  flagged: " + (", ".join(f"{name} {n}" for name, n in report.flags.items() if n) or "none"))
         if report.skipped:
             print(

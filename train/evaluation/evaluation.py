@@ -46,7 +46,7 @@ from .errors import EvaluationError
 from .film import FilmMeter, FilmOptions, FilmOutcome, film_pairs
 from .findings import Findings
 from .grids import write_judged, write_moments, write_pairs, write_strips, write_sweep, write_unpaired, write_worst
-from .intervals import with_film_intervals, with_intervals
+from .intervals import FEWEST_PEOPLE, with_film_intervals, with_intervals
 from .measurements import Outcome, SweepOutcome, paired_outcomes, sweeps, unpaired_outcomes, zero_outcomes
 from .methods import NOTHING_LABEL, methods_of
 from .openface import OpenFaceEdits, open_openface, openface_notes
@@ -286,6 +286,9 @@ def _missing(bench: Bench, cast: Cast) -> dict[str, str]:
     missing = dict(bench.tools.missing)
     if why := bench.expressions.missing:
         missing["CS"] = why
+    people = len({int(bench.dataset.identity[row]) for row in cast.sources})
+    if people < FEWEST_PEOPLE:
+        missing["intervals"] = f"not given: of {people} people, and {FEWEST_PEOPLE} are needed"
     if not cast.pairs:
         why = (
             "none asked for" if not bench.options.pairs else "no two frames of a clip are alike in pose and differ"

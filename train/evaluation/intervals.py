@@ -16,6 +16,8 @@ from .requirements import MEASURES, Number, unit_slope
 from .scores import Interval, MethodScores
 
 RESAMPLES = 200
+FEWEST_PEOPLE = 5
+"""Of fewer, nearly the same are drawn again every time."""
 QUANTILES = (0.05, 0.95)
 
 Figure = Callable[[MethodScores], Number]
@@ -36,12 +38,15 @@ FIGURES: Mapping[str, Figure] = {
 def with_intervals(
     scores: MethodScores, findings: Findings, method: Method, identity: NDArray[np.int64], *, seed: int
 ) -> MethodScores:
-    """The scores with where 90 % of the resamples have each figure; a figure that does not vary has none.
+    """The scores with where 90 % of the resamples have each figure; of few people, or of one that varies in no
+    resample (for one person has it all), there is none.
 
     Args:
         identity: (n,) whom each of the dataset's rows shows.
     """
     people, rng = findings.people(identity), np.random.default_rng([seed, 6])
+    if len(people) < FEWEST_PEOPLE:
+        return scores
     drawn = (
         findings.of(rng.choice(people, len(people)).tolist(), identity).scores(method, None, real={}, seed=seed)
         for _ in range(RESAMPLES)
@@ -51,7 +56,7 @@ def with_intervals(
 
 def with_film_intervals(scores: MethodScores, films: Sequence[FilmOutcome], *, seed: int) -> MethodScores:
     """The same of the films."""
-    if len(films) < 2:
+    if len(films) < FEWEST_PEOPLE:
         return scores
     rng = np.random.default_rng([seed, 7])
     drawn = (
@@ -72,5 +77,5 @@ def _intervals(drawn: Iterable[MethodScores], scores: MethodScores) -> dict[str,
     return {
         name: Interval(*(float(q) for q in np.quantile(values, QUANTILES)))
         for name, values in found.items()
-        if len(values) > RESAMPLES // 2 and max(values) > min(values)
+        if len(values) > RESAMPLES // 2 and not math.isclose(max(values), min(values), rel_tol=1e-6, abs_tol=1e-9)
     }

@@ -25,7 +25,7 @@ from .options import PrepareOptions
 from .parts import PARTS_FOLDER, Part, Task
 from .report import NO_FACE, NO_LABEL, PrepareReport, Skipped
 from .sources import Source, names_of, said_of
-from .split import with_split
+from .split import people_in_clips, with_split
 from .table import dataset_of, gathered_landmarks, labelled, stacked
 
 SHEET_FILE, SKIPPED_FILE = "sheet.png", "skipped.csv"
@@ -79,6 +79,8 @@ def _nothing_found(sources: Sequence[Source], skipped: Sequence[tuple[int, int, 
 
 
 def _report(dataset: Dataset, inputs: int, reused: int, skipped: Sequence[Skipped]) -> PrepareReport:
+    evaluated = set(dataset.identity[dataset.is_eval].tolist())
+    moving = people_in_clips(dataset)
     return PrepareReport(
         folder=dataset.folder,
         inputs=inputs,
@@ -86,7 +88,9 @@ def _report(dataset: Dataset, inputs: int, reused: int, skipped: Sequence[Skippe
         crops=len(dataset),
         usable=int(dataset.usable.sum()),
         train_identities=len(np.unique(dataset.identity[~dataset.is_eval])),
-        eval_identities=len(np.unique(dataset.identity[dataset.is_eval])),
+        eval_identities=len(evaluated),
+        train_in_clips=len(moving - evaluated),
+        eval_in_clips=len(moving & evaluated),
         clips=len(dataset.clips),
         flags={name: int(flag.sum()) for name, flag in dataset.flags.items()},
         skipped=tuple(skipped),

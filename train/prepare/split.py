@@ -17,7 +17,7 @@ FEWEST_TO_DIVIDE = 3
 
 def with_split(dataset: Dataset, said: Mapping[str, bool], *, eval_fraction: float) -> Dataset:
     """The dataset with people set aside for evaluation; `said` of some by name, as a list has it."""
-    moving = {dataset.identities[i] for i in _in_clips(dataset)}
+    moving = {dataset.identities[i] for i in people_in_clips(dataset)}
     evaluated = evaluated_people(dataset.identities, moving, said, eval_fraction=eval_fraction)
     chosen = np.array([name in evaluated for name in dataset.identities], np.bool_)
     return replace(dataset, is_eval=chosen[dataset.identity])
@@ -41,8 +41,8 @@ def evaluated_people(
     return frozenset(chosen)
 
 
-def _in_clips(dataset: Dataset) -> set[int]:
-    """Places of the people with two usable frames of one clip."""
+def people_in_clips(dataset: Dataset) -> set[int]:
+    """Places in `Dataset.identities` of those of whom two frames of one clip are usable."""
     usable = np.flatnonzero(dataset.usable)
     _, first, frames = np.unique(dataset.clip[usable], return_index=True, return_counts=True)
     return set(dataset.identity[usable[first[frames > 1]]].tolist())

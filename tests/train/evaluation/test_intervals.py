@@ -12,7 +12,7 @@ from retarget.train.evaluation import intervals
 from retarget.train.evaluation.film import FilmOutcome, FilmPair, film_scores
 from retarget.train.evaluation.findings import Findings
 from retarget.train.evaluation.intervals import with_film_intervals, with_intervals
-from retarget.train.evaluation.measurements import Outcome, ZeroOutcome
+from retarget.train.evaluation.measurements import Outcome, PairOutcome, ZeroOutcome
 from retarget.train.evaluation.methods import nothing
 from retarget.train.evaluation.scores import MethodScores
 from retarget.train.evaluation.trials import Trial
@@ -61,8 +61,15 @@ def test_many_pictures_of_few_people_have_a_wide_interval() -> None:
     assert ed.high - ed.low == pytest.approx(2 * 1.645 * 0.1 / np.sqrt(10), rel=0.4)  # of ten, not of 150
 
 
-def test_one_person_has_none() -> None:
-    assert not scored(found_of(np.array([0.5, 0.6])), np.zeros(2, np.int64)).intervals
+def test_few_people_have_none_and_what_one_of_many_has_does_not_vary() -> None:
+    assert not scored(found_of(np.linspace(0.2, 0.8, 8)), np.arange(8) % 4).intervals
+    found, identity = found_of(np.linspace(0.2, 0.8, 8)), np.arange(8)
+    pair = PairOutcome(Trial(3, 2, np.zeros(C, np.float32)), {("mouth", "l1"): 0.1}, {("mouth", "l1"): 0.3})
+    scores = scored(replace(found, paired=[pair]), identity)
+    assert scores.paired is not None
+    assert scores.paired.mouth.l1 == pytest.approx(1 / 3)
+    assert "true frame, mouth: L1 / doing nothing" not in scores.intervals
+    assert ED in scores.intervals
 
 
 def test_findings_of_people_repeat_their_records() -> None:
@@ -75,9 +82,8 @@ def test_findings_of_people_repeat_their_records() -> None:
 
 def test_films_are_drawn_again_as_films(tmp_path_factory: pytest.TempPathFactory) -> None:
     pair = FilmPair(tmp_path_factory.getbasetemp() / "a", tmp_path_factory.getbasetemp() / "b")
-    films = [
-        FilmOutcome(pair, np.ones((9, 2)), np.full((9, 2), share), 1.0, 1.0, 1.0, 1.0) for share in (0.4, 0.6, 0.8)
-    ]
+    reached = (0.4, 0.5, 0.6, 0.7, 0.8)
+    films = [FilmOutcome(pair, np.ones((9, 2)), np.full((9, 2), share), 1.0, 1.0, 1.0, 1.0) for share in reached]
     plain = scored(found_of(np.array([0.5, 0.5])), np.zeros(2, np.int64))
     scores = with_film_intervals(replace(plain, film=film_scores(films)), films, seed=0)
     found = scores.intervals["films by the main job: ED ratio"]
