@@ -93,18 +93,27 @@ class GeometryModel(nn.Module):
         """Head pose of landmarks (B, 478, 3), by least squares over the stable ones (Umeyama 1991)."""
         return head_pose(landmarks, self.mean_shape)
 
-    def displacement(self, delta_au: Tensor, landmarks: Tensor, *, may_reveal: bool = True) -> Tensor:
+    def displacement(
+        self,
+        delta_au: Tensor,
+        landmarks: Tensor,
+        *,
+        may_reveal: bool = True,
+        own_motion: Tensor | None = None,
+    ) -> Tensor:
         """Where the landmarks go: (B, 478, 2) pixels, for delta_au (B, C) and landmarks (B, 478, 3) pixels.
 
         Lids and lips meet but never pass through each other, and what is shut does not come ajar by a hair.
         Without `may_reveal`, shut ones stay shut and parted ones part at most twice as far: for an edit that has
-        nothing to show behind them.
+        nothing to show behind them. `own_motion`: (B, 478, 3) canonical units that are added, for how a person is
+        known to move.
         """
         # In double precision, so that the result rounds alike however many faces share a batch.
         kept_dtype, precise = landmarks.dtype, torch.float32 if landmarks.device.type == "mps" else torch.float64
         landmarks, delta_au = landmarks.to(precise), delta_au.to(precise)
         pose = self.pose(landmarks)
         canonical = self.canonical_motion(delta_au, pose.canonical(landmarks))
+        canonical = canonical if own_motion is None else canonical + own_motion.to(precise)
         moved = torch.einsum("bij,bkj->bki", pose.rotation, canonical) * pose.scale[:, None, None]
         down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
         points, planar = landmarks[..., :2], moved[..., :2]

@@ -172,6 +172,14 @@ class Raster:
         return planes.transpose(0, 1).contiguous()
 
     @functools.cached_property
+    def face(self) -> Tensor:
+        """(B, 1, S, S) in {0, 1}: what shows the face, seen before and after the move, not what is around."""
+        pixel, triangle = self._owners
+        out = self.values.new_zeros(self.batch * self.size_px**2)
+        out[pixel] = (triangle % self.count >= self.strip_start).to(out.dtype)
+        return out.view(self.batch, 1, self.size_px, self.size_px)
+
+    @functools.cached_property
     def joints(self) -> Tensor:
         """(B, 1, S, S) in [0, 1]: where lips or lids meet that were apart, with a soft edge."""
         shut = shutting(self._points, self._displacement)

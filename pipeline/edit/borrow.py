@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from retarget.model.crop_spec import CropSpec
 
-from ..faces import FaceTrack, apply, crop_matrix
+from ..faces import apply, crop_matrix
 from .choice import PLATE, Chosen, candidates, choose
 from .loan import Key, Loan, Loans, Moment, Sighting
 from .looks import Looks, Seen, looks_of
+from .moving import moving
 from .outlook import Outlook
 from .parts import PARTS, Part
 from .plan import FacePlan, Plans
@@ -37,10 +38,12 @@ LEAST_SHARE = 0.02
 
 
 def borrowing(plans: Plans, renderer: Renderer) -> Plans:
-    """The plans, opened no further than the footage shows, with what they borrow. Reads landmarks, no picture.
+    """The plans, moving as each person does (`moving`), opened no further than the footage shows, with what they
+    borrow. Reads landmarks, no picture.
 
     A network that paints every pixel anew borrows nothing, nor does a geometry without a network.
     """
+    plans = moving(plans, renderer)
     if not renderer.borrows:
         return plans
     faces, lent = [], _Lent()
@@ -50,7 +53,7 @@ def borrowing(plans: Plans, renderer: Renderer) -> Plans:
         if len(moments):
             who = plan.track.person or id(plan.track)
             if who not in looks:
-                seen = list(_seen(plans, plan.track))
+                seen = list(plans.seen(plan.track))
                 looks[who] = [looks_of(seen, part) for part in PARTS]
             plan = _borrowing(plans, plan, moments, renderer, looks[who], lent)
         faces.append(plan)
@@ -75,16 +78,6 @@ def _borrowing(
         lent.take(plan, moments, PARTS[i], kept, chosen)
         shown.append(np.maximum(wanted.plate_gaps, _gaps_of(chosen, kept)))
     return outlook.within_reach(plan, np.concatenate(shown, 1))
-
-
-def _seen(plans: Plans, own: FaceTrack) -> Iterator[Seen]:
-    """Where the person of a track is seen."""
-    for track in plans.analysis.tracks:
-        if track is own or (track.person and track.person == own.person):
-            yield Seen(0, plans.analysis, track)
-    for number, lender in enumerate(plans.lenders, 1):
-        for track in lender.tracks.get(own.person, ()):
-            yield Seen(number, lender.analysis, track)
 
 
 def _gaps_of(chosen: Chosen, looks: Looks) -> NDArray[np.float64]:

@@ -19,6 +19,9 @@ _COARSE = 4
 _MOST_GAIN = 1.2
 """More than this is not the light but the skin's folds."""
 
+_RIM = 0.016
+"""How soft it ends at the face's silhouette, relative to the crop."""
+
 _SHUT = 0.15
 """Gap over the width up to which an opening counts as shut: lashes and lips lie in it."""
 
@@ -29,6 +32,7 @@ def filled(
     request: FillRequest,
     window: Window,
     flow: NDArray[np.float32],
+    face: NDArray[np.float32],
     plate: _Picture,
     target: NDArray[np.float32],
 ) -> Fill:
@@ -36,6 +40,7 @@ def filled(
 
     Args:
         flow: (side, side, 2) from the window's pixels to the reference's crop, crop pixels.
+        face: (side, side) in {0, 1}: where both show the face, and not what lies beside or behind it.
         plate: (side, side, 3) RGB in [0, 1]: the window of the moved plate.
         target: (478, >= 2) crop pixels: where the landmarks go.
     """
@@ -53,9 +58,17 @@ def filled(
     share = np.zeros(flow.shape[:2], np.float32)
     for piece, much in zip(request.part.pieces, request.shares, strict=True):
         share = np.maximum(share, much * piece.mask(target, window, crop_px))
+    share *= _inner(face, _RIM * crop_px)
     # Highlights keep theirs: gain would burn teeth out.
     shade = np.asarray((gain - 1) * picture * (1 - picture**4), np.float32)
     return Fill(reference, window, flow, share, shade)
+
+
+def _inner(face: NDArray[np.float32], rim_px: float) -> NDArray[np.float32]:
+    """(side, side) in [0, 1]: 1 in the face, falling to 0 at its silhouette."""
+    inside = cv2.erode(face, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.GaussianBlur(inside, (0, 0), rim_px, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(np.clip(2 * blurred - 1, 0, 1), np.float32)
 
 
 def as_shut(part: Part, target: Points, reference: Points) -> Points:

@@ -111,10 +111,11 @@ class Outlook:
 
     def _requests(self, delta_au: Array) -> Iterator[list[FaceRequest]]:
         """What is asked of the network for (n, C), some moments at a time."""
+        everywhere = self._plan.delta_au.copy()
+        everywhere[self._moments] = delta_au
+        plan = replace(self._plan, delta_au=everywhere)
         for start in range(0, len(self._moments), AT_ONCE):
-            rows = range(start, min(start + AT_ONCE, len(self._moments)))
-            asked = (self._schedule.request(self._plan, int(self._moments[row])) for row in rows)
-            yield [replace(one, delta_au=delta_au[row]) for one, row in zip(asked, rows, strict=True)]
+            yield [self._schedule.request(plan, int(i)) for i in self._moments[start : start + AT_ONCE]]
 
     def _everywhere(self, plan: FacePlan, name: str, left: NDArray[np.float64]) -> NDArray[np.float64]:
         out = plan.held_back.get(name, np.ones(len(plan.track.frames))).copy()

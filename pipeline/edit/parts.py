@@ -20,7 +20,7 @@ _RIGHT_LIDS = (130, 25, 110, 24, 23, 22, 26, 112, 243, 190, 56, 28, 27, 29, 30, 
 _LEFT_LIDS = (359, 255, 339, 254, 253, 252, 256, 341, 463, 414, 286, 258, 257, 259, 260, 467)
 """Rings of the mesh around the lids, a lash's length away from the eye."""
 
-_FEATHER = 0.012
+_FEATHER = 0.017
 """Softness of a part's edge, relative to the crop."""
 
 HULL_SHIFT = 4
@@ -108,12 +108,12 @@ class Part:
         return Window(int(left), int(top), side)
 
 
-MOUTH_PART: Final = Part("mouth", (Piece("mouth", MOUTH, (), OUTER_LIPS, 1.2, MOUTH_OPENER),))
+MOUTH_PART: Final = Part("mouth", (Piece("mouth", MOUTH, (), OUTER_LIPS, 1.5, MOUTH_OPENER),))
 EYES_PART: Final = Part(
     "eyes",
     (
-        Piece("right eye", RIGHT_EYE, RIGHT_IRIS, _RIGHT_LIDS, 1.35, RIGHT_EYE_OPENER),
-        Piece("left eye", LEFT_EYE, LEFT_IRIS, _LEFT_LIDS, 1.35, LEFT_EYE_OPENER),
+        Piece("right eye", RIGHT_EYE, RIGHT_IRIS, _RIGHT_LIDS, 1.6, RIGHT_EYE_OPENER),
+        Piece("left eye", LEFT_EYE, LEFT_IRIS, _LEFT_LIDS, 1.6, LEFT_EYE_OPENER),
     ),
 )
 PARTS: Final = (MOUTH_PART, EYES_PART)

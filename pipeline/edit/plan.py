@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,9 @@ from .causes import Fade
 from .fading import FULL_EFFECT, allowances, fades_of
 from .lender import Lender
 from .loan import Loans, Sighting
+from .looks import Seen
 from .options import PlanOptions
+from .own_motion import OwnMotion
 from .trajectory import relative, softened
 
 EDIT_FLOOR = 1 / 255
@@ -49,6 +51,8 @@ class FacePlan:
     as that was looked at; see `reach`."""
     corrected_from: Array | None = None
     """(n, C) what the result is to show, where `delta_au` was corrected so that it does; None: it was not."""
+    own_motion: OwnMotion | None = None
+    """How this person's face moves otherwise than others do; None where nobody looked."""
 
     @property
     def goal(self) -> Array:
@@ -98,6 +102,15 @@ class Plans:
         """Who is edited, of those whose person is known."""
         numbers = {plan.track.person for plan in self.faces}
         return tuple(person for person in self.analysis.persons if person.number in numbers)
+
+    def seen(self, own: FaceTrack) -> Iterator[Seen]:
+        """Where the person of a track is seen, in the source and in further clips."""
+        for track in self.analysis.tracks:
+            if track is own or (track.person and track.person == own.person):
+                yield Seen(0, self.analysis, track)
+        for number, lender in enumerate(self.lenders, 1):
+            for track in lender.tracks.get(own.person, ()):
+                yield Seen(number, lender.analysis, track)
 
     def frames_lent(self, clip: int) -> tuple[int, int]:
         """How many frames of a lender (from 1) lend something, and in how many of the source that is shown."""

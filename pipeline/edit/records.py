@@ -39,6 +39,8 @@ class FaceRequest:
     source_au: NDArray[np.float32]
     """(C,) what the face expresses by itself; of use to networks that take the target and not the change."""
     fills: Sequence[FillRequest] = ()
+    own_motion: NDArray[np.float32] | None = None
+    """(478, 3) canonical units: what this person's motion adds to the general one; None: nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,9 @@ class Renderer:
         self._editor = checkpoint.build_editor().to(self.device)
         self.paints = self._editor.paints
         """Whether there is a network, or the plate's pixels are only moved."""
-        self.borrows = self.paints and self._editor.geometry is not None
+        self.moves = self._editor.geometry is not None
+        """Whether pixels are moved, as a model of motion says."""
+        self.borrows = self.paints and self.moves
         """Whether mouth and eyes may come from other frames: pixels are moved, and openings may open."""
         on_cpu = self.device.type == "cpu"
         self.batch = batch or (4 if on_cpu else 16)
@@ -119,15 +121,34 @@ class Renderer:
         for start in range(0, len(faces), _TARGETS_AT_ONCE):
             some = faces[start : start + _TARGETS_AT_ONCE]
             landmarks = self._stacked([face.landmarks for face in some])
-            displacement = self._displacement(self._stacked([face.delta_au for face in some]), landmarks)
-            parts.append(_moved(landmarks, displacement).cpu().numpy())
+            delta = self._stacked([face.delta_au for face in some])
+            parts.append(_moved(landmarks, self._displacement(some, delta, landmarks)).cpu().numpy())
         return np.concatenate(parts)
 
-    def _displacement(self, delta: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor | None:
+    @torch.inference_mode()
+    def motion(self, delta_au: NDArray[np.floating], face: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n, 478, 3) canonical units: how a face with canonical landmarks (478, 3) moves by relative action units
+        (n, C), after what was learnt from many faces."""
+        geometry = self._editor.geometry
+        assert geometry is not None
+        shape = self._stacked([face.astype(np.float32)])
+        parts = []
+        for start in range(0, len(delta_au), _TARGETS_AT_ONCE):
+            some = self._stacked([row.astype(np.float32) for row in delta_au[start : start + _TARGETS_AT_ONCE]])
+            motion = geometry.canonical_motion(self._editor.known(some), shape.expand(len(some), -1, -1))
+            parts.append(motion.double().cpu().numpy())
+        return np.concatenate(parts)
+
+    def _displacement(
+        self, faces: Sequence[FaceRequest], delta: torch.Tensor, landmarks: torch.Tensor
+    ) -> torch.Tensor | None:
         geometry = self._editor.geometry
         if geometry is None:
             return None
-        return geometry.displacement(self._editor.known(delta), landmarks, may_reveal=self.paints)
+        still = np.zeros(faces[0].landmarks.shape, np.float32)
+        own = [still if face.own_motion is None else face.own_motion for face in faces]
+        known = self._editor.known(delta)
+        return geometry.displacement(known, landmarks, may_reveal=self.paints, own_motion=self._stacked(own))
 
     def _stacked(self, arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device)
@@ -140,7 +161,7 @@ class Renderer:
             for arrays in zip(*((f.source_au, f.delta_au, f.landmarks) for f in faces), strict=True)
         )
         image = self._crops(pairs)
-        displacement = self._displacement(delta, landmarks)
+        displacement = self._displacement(faces, delta, landmarks)
         edit = self._editor(EditInput(image, source, delta, landmarks, displacement))
         flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
         if not self.paints:
@@ -167,7 +188,8 @@ class Renderer:
         corner = seen.new_tensor([window.left, window.top, 0])
         drawn = geometry.drawn(seen - corner, moved[..., :2], window.side, carried=True)
         flow = drawn.flow[0].permute(1, 2, 0).float().cpu().numpy()
-        return filled(request, window, flow, window.of(plate), target)
+        face = drawn.face[0, 0].float().cpu().numpy()
+        return filled(request, window, flow, face, window.of(plate), target)
 
     def _crops(self, pairs: Sequence[tuple[Frame, FaceRequest]]) -> torch.Tensor:
         """(B, 3, S, S) in [-1, 1]; left empty for a network that does not look."""

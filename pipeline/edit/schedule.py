@@ -42,7 +42,9 @@ class EditSchedule:
         """What is asked at a moment of a plan."""
         matrix = crop_matrix(plan.alignments[i], self._crop)
         landmarks = apply(matrix, self._steadied.landmarks(plan.track, i)).astype(np.float32)
-        return FaceRequest(matrix, landmarks, plan.delta_au[i], plan.own[i], self._fills(plan, i))
+        own, delta = plan.own[i], plan.delta_au[i]
+        extra = None if plan.own_motion is None else plan.own_motion.change(own, delta)
+        return FaceRequest(matrix, landmarks, delta, own, self._fills(plan, i), extra)
 
     def _fills(self, plan: FacePlan, i: int) -> Sequence[FillRequest]:
         if self._loans is None or self._references is None:

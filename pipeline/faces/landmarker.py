@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from retarget.model.action_units import COUNT
 from retarget.model.blendshapes import BLENDSHAPES
 
 from ..media import sample_rgb
@@ -124,8 +125,8 @@ class SeenFace:
 
     landmarks: NDArray[np.float64]
     pose: HeadPose
-    scores: NDArray[np.float32]
-    names: tuple[str, ...]
+    action_units: NDArray[np.float32]
+    """(C,) absolute, in [0, 1]; measured by whoever looked, since that is a thread of its own."""
 
     @cached_property
     def box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -160,7 +161,7 @@ class SeenFace:
         return Face(
             face_id=face_id,
             landmarks=self.landmarks.astype(np.float32),
-            action_units=measure(self.pose.canonical(self.landmarks), self.names, self.scores),
+            action_units=self.action_units,
             rotation=self.pose.rotation.astype(np.float32),
             confidence=self.confidence,
         )
@@ -217,7 +218,7 @@ class Landmarker:
         return self._near(view_of(frame, info), landmarks)
 
     def _near(self, view: View, landmarks: NDArray[np.floating]) -> Face | None:
-        known = SeenFace(np.asarray(landmarks, np.float64), head_pose(landmarks), np.zeros(0, np.float32), ())
+        known = SeenFace(np.asarray(landmarks, np.float64), head_pose(landmarks), np.zeros(COUNT, np.float32))
         seen = self.look(view, known.place)
         return seen.face(0) if seen is not None and is_same(seen, known) else None
 
@@ -289,7 +290,8 @@ class Landmarker:
         if found is None or not np.isfinite(found[0]).all():
             return None
         landmarks = window.to_display(found[0])
-        return SeenFace(landmarks, head_pose(landmarks), found[1], BLENDSHAPES)
+        pose = head_pose(landmarks)
+        return SeenFace(landmarks, pose, measure(pose.canonical(landmarks), BLENDSHAPES, found[1]))
 
     def detect(self, tile: NDArray[np.uint8]) -> list[Detection]:
         """The detector's faces on a tile (h, w, 3) uint8 RGB, in its pixels."""

@@ -160,6 +160,16 @@ def test_skin_that_turns_its_back_owns_no_pixel(make_geometry: Make, place_face:
         assert not turned[owners].any()
 
 
+def test_the_face_is_what_lies_within_its_outline(make_geometry: Make, face: Tensor, inside: Any) -> None:
+    shift = torch.zeros(1, LANDMARKS, 2) + torch.tensor([4.0, -3.0])
+    drawn = make_geometry().drawn(face, shift, SIZE).face
+    assert drawn.shape == (1, 1, SIZE, SIZE)
+    oval = (face[..., :2] + shift)[0, list(FACE_OVAL)].numpy()
+    within = torch.tensor(inside(oval))
+    assert (drawn[0, 0].bool() == within).float().mean() > 0.99
+    assert drawn[0, 0][within].mean() > 0.98
+
+
 @pytest.mark.parametrize("yaw", [-45, -25, 0, 25, 45])
 def test_a_face_that_shifts_takes_all_of_itself_along(
     make_geometry: Make, place_face: Any, inside: Any, yaw: float

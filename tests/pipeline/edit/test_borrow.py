@@ -101,7 +101,10 @@ def test_a_geometry_alone_borrows_nothing(
 ) -> None:
     renderer = Renderer(make_checkpoint({"AU26": opens}), make_info(256, 200), device="cpu")
     plans = asked(analysed([(open_mouth(0.0),)] * 6), 0.5)
-    assert borrowing(plans, renderer) is plans
+    alone = borrowing(plans, renderer)
+    assert alone.loans is None
+    assert not alone.faces[0].held_back
+    np.testing.assert_array_equal(alone.faces[0].delta_au, plans.faces[0].delta_au)
 
 
 def test_the_frames_asked_for_say_what_is_read(

@@ -26,13 +26,19 @@ def target(place_face: Any) -> Any:
 
 
 def fill_of(
-    target: Any, picture: Any, plate: Any, shift: tuple[float, float] = (0, 0), share: float = 1.0
+    target: Any,
+    picture: Any,
+    plate: Any,
+    shift: tuple[float, float] = (0, 0),
+    share: float = 1.0,
+    face: Any = None,
 ) -> Fill:
     window = MOUTH_PART.window(target, 256)
     flow = np.full((window.side, window.side, 2), shift, np.float32)
     part = plate[window.top : window.top + window.side, window.left : window.left + window.side]
     request: Any = FillRequest(MOUTH_PART, Picture(picture, target), (share,))  # type: ignore[arg-type]
-    return filled(request, window, flow, part, target)
+    seen = np.ones(flow.shape[:2], np.float32) if face is None else face(window)
+    return filled(request, window, flow, seen, part, target)
 
 
 def test_it_is_brought_into_the_plates_light(target: Any) -> None:
@@ -105,3 +111,21 @@ def test_an_open_reference_is_taken_as_it_is_asked(target: Any) -> None:
     shut = target.copy()
     shut[upper, 1] += 2
     np.testing.assert_array_equal(as_shut(EYES_PART, shut, target), shut)
+
+
+def test_it_ends_softly_at_the_faces_silhouette(target: Any) -> None:
+    picture, plate = np.full((256, 256, 3), 100, np.uint8), np.full((256, 256, 3), 0.4, np.float32)
+    x, y = target[[13, 14], :2].mean(0).astype(int)
+
+    def left_half(window: Any) -> Any:
+        face = np.zeros((window.side, window.side), np.float32)
+        face[:, : x - window.left] = 1
+        return face
+
+    row = fill_of(target, picture, plate, face=left_half).share
+    whole = fill_of(target, picture, plate).share
+    y -= fill_of(target, picture, plate).window.top
+    x -= fill_of(target, picture, plate).window.left
+    assert not row[y, x:].any()
+    assert row[y, x - 16] == pytest.approx(whole[y, x - 16], abs=0.01)
+    assert np.abs(np.diff(row[y])).max() < 0.3

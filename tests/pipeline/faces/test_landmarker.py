@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from retarget.model.action_units import COUNT
 from retarget.model.mesh import STABLE
 from retarget.pipeline.faces.following import Place
 from retarget.pipeline.faces.landmarker import Landmarker, SeenFace, Window, is_same, tracker_details
@@ -33,7 +34,7 @@ def test_a_window_is_upright_on_a_rolled_face_and_can_be_undone() -> None:
 
 def seen_at(place_face: Any, center: tuple[float, float], scale_px: float = 40) -> SeenFace:
     landmarks = place_face(center, scale_px)
-    return SeenFace(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ())
+    return SeenFace(landmarks, head_pose(landmarks), np.zeros(COUNT, np.float32))
 
 
 def test_a_face_does_not_jump_nor_swell_within_a_frame(place_face: Any) -> None:
@@ -50,7 +51,7 @@ def test_confidence_falls_with_the_misfit(place_face: Any) -> None:
     for noise in (0, 2, 3, 4, 8):  # px, of 40 a unit
         landmarks = place_face((200, 200), 40)
         landmarks[list(STABLE)] += rng.normal(0, noise, (len(STABLE), 3))
-        found.append(SeenFace(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ()).confidence)
+        found.append(SeenFace(landmarks, head_pose(landmarks), np.zeros(COUNT, np.float32)).confidence)
     assert found[0] == 1
     assert found[-1] == 0
     assert found == sorted(found, reverse=True)
@@ -152,7 +153,7 @@ def test_a_mesh_that_cannot_be_right_is_looked_for_again(
     right = landmarker.look(view, place)
     assert right is not None
     bad = right.landmarks + np.random.default_rng(0).normal(0, 0.1 * right.size_px, right.landmarks.shape)
-    slipped = SeenFace(bad, head_pose(bad), right.scores, right.names)
+    slipped = SeenFace(bad, head_pose(bad), right.action_units)
     see, windows = landmarker.see, []
 
     def first_slips(rgb: Any, window: Window) -> SeenFace | None:

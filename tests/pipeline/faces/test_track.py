@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from retarget.model.action_units import COUNT
 from retarget.pipeline.faces.following import Place
 from retarget.pipeline.faces.landmarker import Landmarker, SeenFace
 from retarget.pipeline.faces.options import TrackOptions
@@ -18,7 +19,7 @@ from retarget.pipeline.records import Face, Frame, TrackedFrame
 
 def seen_at(place_face: Any, center: tuple[float, float], scale_px: float = 40) -> SeenFace:
     landmarks = place_face(center, scale_px)
-    return SeenFace(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ())
+    return SeenFace(landmarks, head_pose(landmarks), np.zeros(COUNT, np.float32))
 
 
 def test_tracks_that_meet_become_the_older(place_face: Any) -> None:
@@ -30,7 +31,7 @@ def test_tracks_that_meet_become_the_older(place_face: Any) -> None:
 def test_of_tracks_that_meet_the_one_that_fits_the_face_stays(place_face: Any) -> None:
     slid, there = (Track(i, seen_at(place_face, (200 + i, 200))) for i in range(2))
     landmarks = slid.last.landmarks + np.random.default_rng(0).normal(0, 4, slid.last.landmarks.shape)
-    slid.last = SeenFace(landmarks, head_pose(landmarks), np.zeros(0, np.float32), ())
+    slid.last = SeenFace(landmarks, head_pose(landmarks), np.zeros(COUNT, np.float32))
     assert _without_twins([slid, there]) == [there]
 
 
@@ -248,7 +249,7 @@ def test_one_landmarker_serves_many_pictures_and_looks_where_it_is_told(
             with FaceTracker(info, landmarker=landmarker) as tracker:
                 (found,) = tracker.track([(as_frame(picture, formats), 0)])
             assert len(found.faces) == 1
-        near = landmarker.near(astronaut, large.landmarks + 5)
+        near = landmarker.near(astronaut, large.landmarks + 4)
         assert near is not None
         misfit = np.linalg.norm((near.landmarks - large.landmarks)[:, :2], axis=1)
         assert misfit.mean() < 0.01 * large.size_px
