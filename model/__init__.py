@@ -1,9 +1,9 @@
 """The network, its geometry and its checkpoints: what an edit of a face is made with. Knows torch only.
 
-    from retarget.model import compose, from_model, load_checkpoint, to_model
+    from retarget.model import EditInput, compose, from_model, load_checkpoint, to_model
 
     editor = load_checkpoint("mine.safetensors").build_editor()
-    edit = editor(to_model(crops), source_au, delta_au, landmarks)
+    edit = editor(EditInput(to_model(crops), source_au, delta_au, landmarks))
     edited = from_model(compose(to_model(crops), edit))
 
 Conventions everywhere:

@@ -16,8 +16,10 @@ from .errors import UnknownActionUnitError as UnknownActionUnitError
 from .ganimation import GanimationConfig as GanimationConfig
 from .ganimation import GanimationGenerator as GanimationGenerator
 from .generator import Edit as Edit
+from .generator import EditInput as EditInput
 from .generator import Generator as Generator
 from .generator import GeneratorConfig as GeneratorConfig
+from .generator import Head as Head
 from .generator import compose as compose
 from .geometry import GeometryConfig as GeometryConfig
 from .geometry import GeometryModel as GeometryModel

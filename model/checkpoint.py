@@ -24,7 +24,7 @@ from .editor import Condition, Editor, projection
 from .errors import CheckpointError, UnknownActionUnitError
 from .files import whole_file
 from .ganimation import GanimationConfig, GanimationGenerator
-from .generator import Generator, GeneratorConfig
+from .generator import Generator, GeneratorConfig, Head
 from .geometry import GeometryConfig, GeometryModel
 from .plain_json import parse_json
 from .response import ResponseConfig
@@ -74,7 +74,7 @@ class Checkpoint:
         generator.load_state_dict(dict(self.state))  # copies, and widens fp16 to the module's float32
         return Editor(generator, action_units=self.action_units, condition=self.condition).eval()
 
-    def _empty_generator(self) -> Generator | GanimationGenerator:
+    def _empty_generator(self) -> Head:
         if isinstance(self.generator_config, GanimationConfig):
             return GanimationGenerator(self.generator_config)
         geometry = GeometryModel(self.geometry_config) if self.geometry_config else None
@@ -88,7 +88,7 @@ def default_checkpoint_path() -> Path:
 
 def save_checkpoint(
     path: Path | str,
-    generator: Generator | GanimationGenerator,
+    generator: Head,
     *,
     crop: CropSpec,
     au_source: str,
@@ -107,7 +107,7 @@ def save_checkpoint(
     """
     path = Path(path)
     tensors = {name: _stored(name, tensor, precision) for name, tensor in generator.state_dict().items()}
-    geometry = generator.geometry if isinstance(generator, Generator) else None
+    geometry = generator.geometry
     checkpoint = Checkpoint(
         generator.config,
         tuple(action_units),

@@ -15,20 +15,19 @@ from torch import Tensor, nn
 
 from . import action_units as schema
 from .errors import UnknownActionUnitError
-from .ganimation import GanimationGenerator
-from .generator import Edit, Generator
+from .generator import Edit, EditInput, Head
 from .geometry import GeometryModel
 from .network_configs import Condition as Condition
 
 
 class Editor(nn.Module):
-    """(image, source_au, delta_au, landmarks) -> Edit, on the full schema whatever the network's own is."""
+    """EditInput -> Edit, on the full schema whatever the network's own is."""
 
     projection: Tensor
 
     def __init__(
         self,
-        generator: Generator | GanimationGenerator,
+        generator: Head,
         *,
         action_units: Sequence[str] = schema.NAMES,
         condition: Condition = "relative",
@@ -49,7 +48,7 @@ class Editor(nn.Module):
         self.generator = generator
         self.action_units = tuple(action_units)
         self.condition: Condition = condition
-        if self._moves and (self.action_units != schema.NAMES or condition != "relative"):
+        if generator.moves and (self.action_units != schema.NAMES or condition != "relative"):
             raise ValueError("a motion generator needs every action unit of the schema, relative")
         self.register_buffer("projection", projection(self.action_units), persistent=False)
 
@@ -61,40 +60,22 @@ class Editor(nn.Module):
     @property
     def paints(self) -> bool:
         """Whether there is a network, or pixels are only moved by the geometry."""
-        return not isinstance(self.generator, Generator) or self.generator.network is not None
+        return self.generator.learnt is not None
 
     @property
     def geometry(self) -> GeometryModel | None:
         """What moves the plate's pixels; None for a network that paints all of them."""
-        return self.generator.geometry if isinstance(self.generator, Generator) and self._moves else None
+        return self.generator.geometry if self.generator.moves else None
 
     def known(self, au: Tensor) -> Tensor:
         """(B, C): the full vector (B, 46) reduced to the network's own; two sides that share one are averaged."""
         with torch.autocast(au.device.type, enabled=False):  # half precision would round what is asked for
             return au @ self.projection
 
-    def forward(
-        self,
-        image: Tensor,
-        source_au: Tensor,
-        delta_au: Tensor,
-        landmarks: Tensor,
-        *,
-        displacement: Tensor | None = None,
-    ) -> Edit:
-        """The edit of `image` (B, 3, S, S) in [-1, 1] by `delta_au` (B, 46) in [-1, 1].
-
-        `source_au` (B, 46) in [0, 1] is what the face expresses now (only an absolute condition looks at it),
-        `landmarks` (B, 478, 3) in crop pixels; `displacement` as in `Generator.forward`.
-        """
-        target = delta_au if self.condition == "relative" else source_au + delta_au
-        if isinstance(self.generator, Generator):
-            return self.generator(image, self.known(target), landmarks, displacement=displacement)
-        return self.generator(image, self.known(target))
-
-    @property
-    def _moves(self) -> bool:
-        return isinstance(self.generator, Generator) and self.generator.config.head == "motion"
+    def forward(self, given: EditInput) -> Edit:
+        """The edit that is asked for."""
+        target = given.delta_au if self.condition == "relative" else given.source_au + given.delta_au
+        return self.generator.edit(given, self.known(target))
 
 
 def projection(names: Sequence[str]) -> Tensor:

@@ -9,16 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from .blocks import BlockStyle, ConvBlock, with_planes
-from .generator import Edit
+from .generator import Edit, EditInput, Head
 from .network_configs import GanimationConfig as GanimationConfig
 
 
-class GanimationGenerator(nn.Module):
+class GanimationGenerator(Head):
     """(image, condition) -> Edit. The condition is absolute action units, or relative ones ("w/ v_rel")."""
+
+    config: GanimationConfig
 
     def __init__(self, config: GanimationConfig) -> None:
         super().__init__()
         self.config = config
+        self.geometry = None
         width = config.width
         wide = BlockStyle("instance", kernel=7)
         narrow = BlockStyle("instance", kernel=3)
@@ -32,6 +35,18 @@ class GanimationGenerator(nn.Module):
         )
         self.color = nn.Conv2d(width, 3, 7, padding=3, bias=False)
         self.attention = nn.Conv2d(width, 1, 7, padding=3, bias=False)
+
+    @property
+    def moves(self) -> bool:
+        return False
+
+    @property
+    def learnt(self) -> nn.Module:
+        return self
+
+    def edit(self, given: EditInput, condition: Tensor) -> Edit:
+        edit: Edit = self(given.image, condition)
+        return edit
 
     def forward(self, image: Tensor, condition: Tensor) -> Edit:
         """The edit for `image` (B, 3, S, S) in [-1, 1], S a multiple of 4, and `condition` (B, C)."""

@@ -7,6 +7,7 @@ small correction, and paints only where nothing can be moved into place: an open
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,6 +18,7 @@ from .blocks import BlockStyle, MsfUNet, zero_initialised
 from .geometry import GeometryModel
 from .images import box_mean, warp
 from .network_configs import SHUFFLE as SHUFFLE
+from .network_configs import GanimationConfig
 from .network_configs import GeneratorConfig as GeneratorConfig
 from .raster import Raster
 from .seam import lip_seam
@@ -66,8 +68,53 @@ def compose(image: Tensor, edit: Edit) -> Tensor:
     return moved + edit.mask * (edit.paint - moved)  # exact where mask is 0 or paint is the moved pixel
 
 
-class Generator(nn.Module):
+@dataclass(frozen=True, eq=False)
+class EditInput:
+    """What is known of faces that are to be edited, on the full schema of action units."""
+
+    image: Tensor
+    """(B, 3, S, S) in [-1, 1]."""
+    source_au: Tensor
+    """(B, 46) in [0, 1]: what each face expresses now; only an absolute condition looks at it."""
+    delta_au: Tensor
+    """(B, 46) in [-1, 1]: what is asked to change."""
+    landmarks: Tensor
+    """(B, 478, 3) crop pixels."""
+    displacement: Tensor | None = None
+    """(B, 478, 2) pixels: where to move landmarks, in place of what the geometry says."""
+
+    def __repr__(self) -> str:
+        return f"EditInput({tuple(self.image.shape)})"
+
+
+class Head(nn.Module, abc.ABC):
+    """What an editor asks of a generator, whichever it is."""
+
+    config: GeneratorConfig | GanimationConfig
+    geometry: GeometryModel | None
+    """How landmarks move; only where the head moves pixels it is looked at."""
+    shade_limit = 0.0
+    """Largest addition to moved pixels; 0 for a head that moves none."""
+
+    @property
+    @abc.abstractmethod
+    def moves(self) -> bool:
+        """Whether it moves the plate's own pixels, as its geometry says."""
+
+    @property
+    @abc.abstractmethod
+    def learnt(self) -> nn.Module | None:
+        """The network in it; None for a geometry's warp alone."""
+
+    @abc.abstractmethod
+    def edit(self, given: EditInput, condition: Tensor) -> Edit:
+        """The edit for a condition (B, C) of its own action units, relative or absolute."""
+
+
+class Generator(Head):
     """(image, delta_au, landmarks) -> Edit. `geometry` is needed by the motion head and saved with it."""
+
+    config: GeneratorConfig
 
     def __init__(self, config: GeneratorConfig, geometry: GeometryModel | None = None) -> None:
         super().__init__()
@@ -76,6 +123,19 @@ class Generator(nn.Module):
         if config.head == "motion":
             _check_geometry(config, geometry)
         self.network = _network(config)
+        self.shade_limit = config.shade_limit if self.moves else 0.0
+
+    @property
+    def moves(self) -> bool:
+        return self.config.head == "motion"
+
+    @property
+    def learnt(self) -> nn.Module | None:
+        return self.network
+
+    def edit(self, given: EditInput, condition: Tensor) -> Edit:
+        edit: Edit = self(given.image, condition, given.landmarks, displacement=given.displacement)
+        return edit
 
     def forward(
         self,

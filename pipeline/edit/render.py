@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retarget.model.checkpoint import Checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.device import device_named
-from retarget.model.generator import compose
+from retarget.model.generator import EditInput, compose
 from retarget.model.images import to_model, warp
 
 from ..errors import OptionError
@@ -167,7 +167,7 @@ class Renderer:
         )
         image = self._crops(pairs)
         displacement = self._displacement(faces, delta, landmarks)
-        edit = self._editor(image, source, delta, landmarks, displacement=displacement)
+        edit = self._editor(EditInput(image, source, delta, landmarks, displacement))
         flows = edit.flow.permute(0, 2, 3, 1).float().cpu().numpy()
         if not self.paints:
             return [FaceEdit(face.crop_from_display, flows[i], None) for i, face in enumerate(faces)]

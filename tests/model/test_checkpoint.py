@@ -15,7 +15,7 @@ from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint, 
 from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import CheckpointError, RetargetError
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
-from retarget.model.generator import Generator, GeneratorConfig
+from retarget.model.generator import EditInput, Generator, GeneratorConfig
 from retarget.model.geometry import GeometryModel
 from retarget.model.response import FaceResponse, ResponseConfig
 
@@ -192,7 +192,7 @@ def test_networks_with_fewer_action_units_and_other_conditions(tmp_path: Path, c
     wanted = delta if condition == "relative" else source + delta
     both = [list(action_units.resolve(name)) for name in names]
     by_hand = torch.stack([wanted[0, entries].mean() for entries in both])[None]
-    answer = editor(image, source, delta, torch.zeros(1, 478, 3))
+    answer = editor(EditInput(image, source, delta, torch.zeros(1, 478, 3)))
     assert torch.allclose(answer.paint, generator.eval()(image, by_hand).paint, atol=1e-6)
 
 

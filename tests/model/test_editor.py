@@ -1,12 +1,16 @@
 """Whatever action units a network knows, it is asked on the full schema."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from retarget.model import action_units
 from retarget.model.editor import Editor, projection
 from retarget.model.errors import UnknownActionUnitError
-from retarget.model.generator import Generator, GeneratorConfig
+from retarget.model.ganimation import GanimationConfig, GanimationGenerator
+from retarget.model.generator import Edit, EditInput, Generator, GeneratorConfig, Head
+from retarget.model.geometry import GeometryModel
 
 
 def paper(names: tuple[str, ...], condition: str = "relative") -> Editor:
@@ -28,14 +32,35 @@ def test_relative_networks_do_not_look_at_the_source_and_absolute_ones_do() -> N
     one, other = torch.zeros(1, action_units.COUNT), torch.ones(1, action_units.COUNT) * 0.4
     delta = torch.full_like(one, 0.3)
     relative = paper(("AU12", "AU26"))
-    assert torch.equal(
-        relative(image, one, delta, landmarks).paint, relative(image, other, delta, landmarks).paint
-    )
+
+    def painted(editor: Editor, source_au: torch.Tensor, delta_au: torch.Tensor) -> torch.Tensor:
+        edit: Edit = editor(EditInput(image, source_au, delta_au, landmarks))
+        return edit.paint
+
+    assert torch.equal(painted(relative, one, delta), painted(relative, other, delta))
     absolute = paper(("AU12", "AU26"), "absolute")
-    moved = absolute(image, other, delta, landmarks).paint
-    assert not torch.equal(absolute(image, one, delta, landmarks).paint, moved)
+    moved = painted(absolute, other, delta)
+    assert not torch.equal(painted(absolute, one, delta), moved)
     # the same target, from another source
-    assert torch.allclose(absolute(image, one, delta + other, landmarks).paint, moved, atol=1e-6)
+    assert torch.allclose(painted(absolute, one, delta + other), moved, atol=1e-6)
+
+
+def test_every_head_is_asked_alike(make_geometry: Callable[..., GeometryModel]) -> None:
+    motion = Generator(GeneratorConfig(width=2, crop_px=64, levels=2, k_msf=1), make_geometry({}))
+    warp = Generator(GeneratorConfig(width=0, crop_px=64), make_geometry({}))
+    rgb = paper(("AU12", "AU26")).generator
+    ganimation = GanimationGenerator(GanimationConfig(width=2, residual_blocks=0, au_count=2, crop_px=64))
+    heads: list[Head] = [motion, warp, rgb, ganimation]
+    assert [head.moves for head in heads] == [True, True, False, False]
+    assert [head.learnt is not None for head in heads] == [True, False, True, True]
+    assert [head.shade_limit for head in heads] == [0.15, 0.15, 0, 0]
+    for head in heads:
+        names = action_units.NAMES if head.moves else ("AU12", "AU26")
+        editor = Editor(head, action_units=names)
+        assert (editor.geometry is not None) == head.moves
+        nothing = torch.zeros(1, action_units.COUNT)
+        given = EditInput(torch.rand(1, 3, 64, 64), nothing, nothing, torch.rand(1, 478, 3) * 64)
+        assert editor(given).paint.shape == given.image.shape
 
 
 def test_refusals() -> None:

@@ -29,10 +29,18 @@ def add_to(commands: Any) -> None:
     flags.add_argument("dataset", type=Path, metavar="DATASET")
     flags.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     flags.add_argument("--split", choices=("eval", "train"), default="eval", help="whose faces (default eval)")
-    flags.add_argument("--faces", type=int, default=60, metavar="N", help="edited faces (default %(default)s)")
+    flags.add_argument("--faces", type=int, metavar="N", help="edited faces (default all of the split)")
     flags.add_argument(
-        "--targets", type=int, default=3, metavar="N", help="expressions each (default %(default)s)"
+        "--targets",
+        type=int,
+        default=7,
+        metavar="N",
+        help="expressions each (default %(default)s, the paper's)",
     )
+    flags.add_argument(
+        "--judged", type=int, default=200, metavar="N",
+        help="of the edits, seen by the judges of pictures, which take longest (default %(default)s)",
+    )  # fmt: skip
     flags.add_argument("--pairs", type=int, default=60, metavar="N", help="true frame pairs (default %(default)s)")
     flags.add_argument(
         "--sweep-faces", type=int, default=5, metavar="N", help="of the grids (default %(default)s)"
@@ -71,6 +79,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         faces=arguments.faces,
         targets=arguments.targets,
+        judged=arguments.judged,
         pairs=arguments.pairs,
         sweep_faces=arguments.sweep_faces,
         clips=tuple(arguments.clips),

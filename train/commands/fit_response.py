@@ -8,7 +8,7 @@ from typing import Any
 
 from retarget.model.errors import RetargetError
 from retarget.pipeline.commands import bars
-from retarget.pipeline.stream import say
+from retarget.pipeline.stream import say, say_aside
 
 
 def add_to(commands: Any) -> None:
@@ -19,7 +19,8 @@ def add_to(commands: Any) -> None:
         description="Learn what faces do beyond the linear model of `fit-geometry`: how far a request moves this "
         "face, from where it is. CHECKPOINT is one with a geometry; the output is that geometry with its "
         "response, without a network: give it to `run --geometry` or `export --geometry`. With --edits, the "
-        "checkpoint's own edits are measured, and what the tracker does not see of a motion is made up for.",
+        "checkpoint's own edits are measured, and what the tracker does not see of a motion is made up for. A "
+        "response that does worse than none on the people set aside is left out.",
     )
     flags.add_argument("dataset", type=Path, metavar="DATASET")
     flags.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
@@ -40,13 +41,13 @@ def _fit_response(arguments: argparse.Namespace) -> int:
     from retarget.model.checkpoint import load_checkpoint
 
     from ..data import known_among, of_geometry, open_dataset, trained_people
-    from ..fit import fit_motion, save_geometry
+    from ..fit import fit_motion, is_worse, save_geometry
     from ..gan import geometry_in
     from ..metrics import CropMeter
 
     dataset, checkpoint = open_dataset(arguments.dataset), load_checkpoint(arguments.checkpoint)
     editor = checkpoint.build_editor()
-    geometry_in(arguments.checkpoint, editor)
+    given = geometry_in(arguments.checkpoint, editor)
     earlier = trained_people(checkpoint.provenance)
     set_aside = (dataset.identities[i] for i in set(dataset.identity[dataset.is_eval].tolist()))
     if shared := known_among(set_aside, earlier or ()):
@@ -66,7 +67,20 @@ def _fit_response(arguments: argparse.Namespace) -> int:
         )
     for name, value in measured["scores"].items():
         say(f"{name:<16}{value:.3f}")
-    provenance = {**of_geometry(checkpoint.provenance), "response": measured}
-    save_geometry(arguments.output, geometry, dataset, provenance, earlier_people=earlier)
+    worse = is_worse(measured["scores"])
+    kept = given if worse else geometry
+    outcome = {"response_left_out" if worse else "response": measured}
+    provenance = {**of_geometry(checkpoint.provenance), **outcome}
+    save_geometry(arguments.output, kept, dataset, provenance, earlier_people=earlier)
     say(f"{arguments.output}: written")
+    if worse:
+        _say_left_out(arguments)
     return 0
+
+
+def _say_left_out(arguments: argparse.Namespace) -> None:
+    say_aside(
+        f"fit-response: WARNING: {arguments.output} has {arguments.checkpoint}'s geometry as it was, without a "
+        "response: on the people set aside it does worse than none (pairs_r2 below or reads above their "
+        "_linear); add clips of more people"
+    )

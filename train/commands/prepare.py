@@ -55,10 +55,13 @@ def _prepare(arguments: argparse.Namespace) -> int:
     progress = bars(quiet=arguments.quiet, unit="input")
     report = prepare_dataset(arguments.inputs, arguments.output, options, progress=progress)
     if not arguments.quiet:
+        moving = f"{report.train_in_clips} and {report.eval_in_clips} of them in clips"
         say(
             f"{report.folder}: {report.crops} crops of {report.train_identities} people to train on and "
-            f"{report.eval_identities} to evaluate on, {report.usable} without a flag"
+            f"{report.eval_identities} to evaluate on ({moving}), {report.usable} crops without a flag"
         )
+        if not report.eval_in_clips:
+            say("  nobody to evaluate on is in a clip: fit-response needs one; add clips of three people or more")
         say("  flagged: " + (", ".join(f"{name} {n}" for name, n in report.flags.items() if n) or "none"))
         if report.skipped:
             say(f"  skipped: {len(report.skipped)} inputs, wholly or in part; see {report.folder / 'skipped.csv'}")

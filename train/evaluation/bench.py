@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -25,8 +26,12 @@ from ..metrics import (
     find_patch_network,
     find_witness,
 )
+from .expression_judge import ExpressionJudge
 from .methods import Method, Plate
 from .options import EvaluateOptions
+
+PLATES = 512
+"""Pictures held: 100 MB at 256 px."""
 
 Picture = NDArray[np.uint8]
 Units = NDArray[np.float32]
@@ -115,29 +120,31 @@ def open_tools() -> Iterator[Tools]:
 
 
 class Gallery:
-    """Faces of the dataset, measured: each once, at each size it is needed in."""
+    """Faces of the dataset, measured: each once, at each size it is needed in. Holds `PLATES` pictures."""
 
     def __init__(self, dataset: Dataset, tools: Tools) -> None:
         self._dataset, self._tools = dataset, tools
-        self._plates: dict[int, Plate | None] = {}
+        self._units: dict[int, Units | None] = {}
         self._small: dict[tuple[int, int], Units] = {}
         self._descriptors: dict[tuple[int, int, int], NDArray[np.float64]] = {}
+        self._face = functools.lru_cache(PLATES)(self._read)
 
     def measured(self, row: int) -> bool:
         """Whether the tracker sees a face in that crop; it is looked for at the dataset's landmarks."""
-        if row not in self._plates:
-            picture = self._dataset.image(row)
-            landmarks = np.array(self._dataset.landmarks[row], np.float32)
-            seen = self._tools.meter.measure(picture, landmarks)
-            self._plates[row] = None if seen is None else Plate(picture, landmarks, seen.action_units)
-        return self._plates[row] is not None
+        if row not in self._units:
+            seen = self._tools.meter.measure(*self._face(row))
+            self._units[row] = None if seen is None else seen.action_units
+        return self._units[row] is not None
 
     def plate(self, row: int) -> Plate:
         """A measured face at the dataset's size."""
         assert self.measured(row)
-        plate = self._plates[row]
-        assert plate is not None
-        return plate
+        units = self._units[row]
+        assert units is not None
+        return Plate(*self._face(row), units)
+
+    def _read(self, row: int) -> tuple[Picture, NDArray[np.float32]]:
+        return self._dataset.image(row), np.array(self._dataset.landmarks[row], np.float32)
 
     def before(self, row: int, size_px: int) -> Units:
         """(C,) what the tracker sees in the face at that size, unedited; where it sees none so small, what it sees
@@ -170,9 +177,12 @@ class Bench:
     options: EvaluateOptions
     progress: Progress[Any] = no_progress
     gallery: Gallery = field(init=False)
+    expressions: ExpressionJudge = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gallery", Gallery(self.dataset, self.tools))
+        judge = ExpressionJudge(self.dataset, self.tools.patches, seed=self.options.seed)
+        object.__setattr__(self, "expressions", judge)
 
     @property
     def editing(self) -> list[Method]:

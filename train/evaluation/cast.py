@@ -32,11 +32,12 @@ def choose(bench: Bench, rows: NDArray[np.int64]) -> Cast:
         EvaluationError: the tracker sees no face, or no two faces differ enough.
     """
     dataset, options, rng = bench.dataset, bench.options, np.random.default_rng(bench.options.seed)
-    order = [int(row) for row in rows[spread(dataset.identity[rows], 3 * options.faces, rng)]]
+    faces = len(rows) if options.faces is None else options.faces
+    order = [int(row) for row in rows[spread(dataset.identity[rows], 3 * faces, rng)]]
     seen: list[int] = []
     unseen = 0
     for row in bench.progress(order, "faces", len(order)):
-        if len(seen) == 2 * options.faces:  # as many again as are edited, to take expressions from
+        if len(seen) == 2 * faces:  # as many again as are edited, to take expressions from
             break
         if bench.gallery.measured(row):
             seen.append(row)
@@ -45,7 +46,7 @@ def choose(bench: Bench, rows: NDArray[np.int64]) -> Cast:
     if not seen:
         raise EvaluationError(f"{dataset.folder}: no face is seen in any of {len(order)} crops; look at sheet.png")
     trials = unpaired_trials(
-        seen[: options.faces],
+        seen[:faces],
         seen,
         {row: bench.gallery.plate(row).action_units for row in seen},
         targets=options.targets,
@@ -59,7 +60,7 @@ def choose(bench: Bench, rows: NDArray[np.int64]) -> Cast:
             "evaluate on more faces, or lower min_request"
         )
     notes = [f"{unseen} crops in which the tracker sees no face were passed over"] * bool(unseen)
-    return Cast(tuple(seen[: options.faces]), tuple(trials), tuple(_pairs(bench, rows, rng)), tuple(notes))
+    return Cast(tuple(seen[:faces]), tuple(trials), tuple(_pairs(bench, rows, rng)), tuple(notes))
 
 
 def _pairs(bench: Bench, rows: NDArray[np.int64], rng: np.random.Generator) -> Iterator[Trial]:

@@ -43,31 +43,22 @@ from .cast import Cast, choose
 from .checks import check_clips, check_labels, check_people, make_folder, packaged_may_judge, usable_rows
 from .edits import EDITS_FOLDER, EditFolder, edit_list
 from .errors import EvaluationError
-from .film import FilmMeter, FilmOptions, film_pairs
+from .film import FilmMeter, FilmOptions, FilmOutcome, film_pairs
+from .findings import Findings
 from .grids import write_judged, write_moments, write_pairs, write_strips, write_sweep, write_unpaired, write_worst
-from .measurements import (
-    Outcome,
-    SweepTally,
-    inception_of,
-    paired_scores,
-    sweeps,
-    unpaired_outcomes,
-    unpaired_scores,
-    zero_scores,
-)
+from .intervals import FEWEST_PEOPLE, with_film_intervals, with_intervals
+from .measurements import Outcome, SweepOutcome, paired_outcomes, sweeps, unpaired_outcomes, zero_outcomes
 from .methods import NOTHING_LABEL, methods_of, packaged_geometry
 from .openface import OpenFaceEdits, open_openface, openface_notes
 from .options import EvaluateOptions
-from .picture_judges import PictureJudges, Verdicts, crop_judge_scores, real_kernel_floor
+from .picture_judges import PictureJudges, RealPatches, Verdicts, real_kernel_floor
 from .report import Grid, write_evaluation
 from .scores import (
-    CropJudgeScores,
     Evaluation,
     FilmScores,
     KernelDistances,
     MethodScores,
     OpenFaceScores,
-    SweepScores,
 )
 
 
@@ -121,23 +112,25 @@ def evaluate(
         cast = choose(bench, rows)
         outcomes = _unpaired(bench, cast, output, openface)
         by_openface = openface.scores() if openface else {}
-        results, sweep_grids = _results(bench, cast, outcomes, output)
+        findings, sweep_grids = _findings(bench, cast, outcomes, output)
         judged = _judged(bench, cast, rows)
+        findings = {label: replace(found, verdicts=judged.verdicts[label]) for label, found in findings.items()}
+        results = _results(bench, cast, findings, judged.real)
+        real_class_score, class_accuracy = _real_classes(bench, cast)
         evaluation = Evaluation(
             dataset=dataset.folder.name,
             split=options.split,
             faces=len(cast.sources),
             identities=len({int(dataset.identity[row]) for row in cast.sources}),
-            methods=tuple(
-                replace(scores, openface=by_openface.get(scores.label), judges=judged.scores[scores.label])
-                for scores in results
-            ),
+            methods=tuple(replace(scores, openface=by_openface.get(scores.label)) for scores in results),
             settings=_settings(options),
             versions=_versions(),
             missing=_missing(bench, cast),
             notes=(*notes, *cast.notes, *_openface_notes(bench, by_openface)),
             real_inception=_real_inception(bench, cast),
-            real_kernel=judged.floor,
+            real_class_score=real_class_score,
+            class_accuracy=class_accuracy,
+            real_kernel=judged.floor(options.seed),
             edits=_edit_list(dataset, outcomes),
         )
 
@@ -153,7 +146,7 @@ def evaluate(
         if options.clips:
             write(grids)
             films, film_grids = _films(bench, output)
-            evaluation, grids = _with_films(evaluation, films), [*grids, *film_grids]
+            evaluation, grids = _with_films(evaluation, films, options.seed), [*grids, *film_grids]
         return write(grids)
 
 
@@ -175,52 +168,50 @@ def _unpaired(bench: Bench, cast: Cast, output: Path, openface: OpenFaceEdits | 
     return outcomes
 
 
-def _results(
+def _findings(
     bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output: Path
-) -> tuple[tuple[MethodScores, ...], list[Grid]]:
-    """Every method's scores on crops, and the grids of the sweeps, which are written on the way."""
-    first = cast.trials[0]
-    plate = bench.gallery.plate(first.source)
-    costs = {method.label: method.cost(plate, first.delta_au) for method in bench.methods}
-    paired = paired_scores(bench, cast.pairs)
-    zero = zero_scores(bench, cast.sources)
+) -> tuple[dict[str, Findings], list[Grid]]:
+    """By label what was measured of each method on crops, but for the judges; and the grids of the sweeps, which
+    are written on the way."""
+    paired = paired_outcomes(bench, cast.pairs)
+    zero = zero_outcomes(bench, cast.sources)
     swept, grids = _sweep(bench, cast, output)
-    results = tuple(
-        MethodScores(
-            label=method.label,
-            kind=method.kind,
-            is_reference=method.is_reference,
-            checkpoint=method.source.name if method.source else "",
-            crop_px=method.crop_px,
-            condition=method.editor.condition if method.editor else "",
-            action_units=len(method.editor.action_units) if method.editor else 0,
-            unpaired=unpaired_scores(outcomes[method.label]),
-            paired=paired.get(method.label),
-            zero=zero[method.label],
-            sweep=swept.get(method.label),
-            cost=costs[method.label],
-            inception=inception_of(outcomes[method.label], seed=bench.options.seed),
-        )
-        for method in bench.methods
-    )
-    return results, grids
+    return {
+        label: Findings(outcomes[label], paired[label], zero[label], swept.get(label, [])) for label in outcomes
+    }, grids
 
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
     verdicts: Mapping[str, Verdicts]
-    scores: Mapping[str, CropJudgeScores]
-    floor: KernelDistances | None
+    real: Mapping[str, RealPatches]
+
+    def floor(self, seed: int) -> KernelDistances | None:
+        return real_kernel_floor(self.real, seed=seed)
 
 
 def _judged(bench: Bench, cast: Cast, rows: NDArray[np.int64]) -> _Judged:
     """The edits on crops by the judges of pictures; real faces are others than those that are edited."""
-    judges, seed = PictureJudges(bench), bench.options.seed
-    verdicts = judges.judge(cast.trials, cast.pairs)
-    edited = sorted({trial.source for trial in (*cast.trials, *cast.pairs)})
-    real = judges.real_patches(rows.tolist(), edited)
-    scores = {label: crop_judge_scores(found, real, seed=seed) for label, found in verdicts.items()}
-    return _Judged(verdicts, scores, real_kernel_floor(real, seed=seed))
+    judges = PictureJudges(bench)
+    every = max(1, -(-len(cast.trials) // max(1, bench.options.judged)))
+    trials = cast.trials[::every] if bench.options.judged else ()
+    verdicts = judges.judge(trials, cast.pairs)
+    edited = sorted({trial.source for trial in (*trials, *cast.pairs)})
+    return _Judged(verdicts, judges.real_patches(rows.tolist(), edited))
+
+
+def _results(
+    bench: Bench, cast: Cast, findings: Mapping[str, Findings], real: Mapping[str, RealPatches]
+) -> tuple[MethodScores, ...]:
+    """Every method's scores on crops, with intervals."""
+    first, seed, identity = cast.trials[0], bench.options.seed, bench.dataset.identity
+    plate = bench.gallery.plate(first.source)
+    results = []
+    for method in bench.progress(bench.methods, "intervals", len(bench.methods)):
+        found = findings[method.label]
+        scores = found.scores(method, method.cost(plate, first.delta_au), real=real, seed=seed)
+        results.append(with_intervals(scores, found, method, identity, seed=seed))
+    return tuple(results)
 
 
 def _grids(bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output: Path) -> list[Grid]:
@@ -232,33 +223,44 @@ def _grids(bench: Bench, cast: Cast, outcomes: dict[str, list[Outcome]], output:
     ]
 
 
-def _with_films(evaluation: Evaluation, films: Mapping[str, FilmScores]) -> Evaluation:
-    methods = tuple(replace(method, film=films.get(method.label)) for method in evaluation.methods)
+def _with_films(evaluation: Evaluation, films: Mapping[str, _Films], seed: int) -> Evaluation:
+    methods = tuple(
+        with_film_intervals(replace(method, film=found.scores), found.outcomes, seed=seed)
+        if (found := films.get(method.label))
+        else method
+        for method in evaluation.methods
+    )
     missing = {name: why for name, why in evaluation.missing.items() if name != "films"}
     return replace(evaluation, methods=methods, missing=missing)
 
 
-def _sweep(bench: Bench, cast: Cast, output: Path) -> tuple[dict[str, SweepScores], list[Grid]]:
-    tallies: dict[str, SweepTally] = {}
+def _sweep(bench: Bench, cast: Cast, output: Path) -> tuple[dict[str, list[SweepOutcome]], list[Grid]]:
+    found: dict[str, list[SweepOutcome]] = {}
     faces = cast.sources[: bench.options.sweep_faces]
-    grids = [write_sweep(sweep, faces.index(sweep.row) + 1, output) for sweep in sweeps(bench, faces, tallies)]
-    return {label: tally.scores() for label, tally in tallies.items()}, grids
+    grids = [write_sweep(sweep, faces.index(sweep.row) + 1, output) for sweep in sweeps(bench, faces, found)]
+    return found, grids
 
 
-def _films(bench: Bench, output: Path) -> tuple[dict[str, FilmScores], list[Grid]]:
+@dataclass(frozen=True, eq=False)
+class _Films:
+    scores: FilmScores
+    outcomes: Sequence[FilmOutcome]
+
+
+def _films(bench: Bench, output: Path) -> tuple[dict[str, _Films], list[Grid]]:
     """By label, and their worst moments. A warp alone that shares a network's file goes by a file of its own."""
     options = bench.options
     pairs = film_pairs(options.clips, options.films)
     films = FilmOptions(seconds=options.film_seconds, min_request=options.min_request, device=options.device)
-    meter, scores = FilmMeter(pairs, films, bench.tools.witness), {}
+    meter, found = FilmMeter(pairs, films, bench.tools.witness), {}
     grids: list[Grid] = []
     with tempfile.TemporaryDirectory(prefix="retarget-evaluate-") as folder:
         for i, method in enumerate(bench.editing):
             path = Path(folder) / f"{i}.safetensors"
             method.save(path)
-            scores[method.label] = meter.measure(path, progress=bench.progress)
+            found[method.label] = _Films(meter.measure(path, progress=bench.progress), meter.outcomes)
             grids += write_moments(method, meter.worst, output)
-    return scores | {NOTHING_LABEL: meter.of_nothing()}, grids
+    return found | {NOTHING_LABEL: _Films(meter.of_nothing(), meter.unedited)}, grids
 
 
 def _real_inception(bench: Bench, cast: Cast) -> tuple[float, float] | None:
@@ -271,8 +273,28 @@ def _real_inception(bench: Bench, cast: Cast) -> tuple[float, float] | None:
     return inception_score(np.concatenate(parts))
 
 
+def _real_classes(bench: Bench, cast: Cast) -> tuple[dict[int, tuple[float, float]], dict[int, float]]:
+    """By crop size, of the unedited faces: their class score, and how often the classifier is right."""
+    scores: dict[int, tuple[float, float]] = {}
+    right: dict[int, float] = {}
+    if bench.expressions.missing:
+        return scores, right
+    units = np.stack([bench.gallery.plate(row).action_units for row in cast.sources])
+    for size_px in sorted({method.crop_px for method in bench.methods}):
+        pictures = [bench.gallery.plate(row).resized(size_px).picture for row in cast.sources]
+        classes = bench.expressions.probabilities(pictures)
+        assert classes is not None
+        scores[size_px], right[size_px] = inception_score(classes), bench.expressions.accuracy(pictures, units)
+    return scores, right
+
+
 def _missing(bench: Bench, cast: Cast) -> dict[str, str]:
     missing = dict(bench.tools.missing)
+    if why := bench.expressions.missing:
+        missing["CS"] = why
+    people = len({int(bench.dataset.identity[row]) for row in cast.sources})
+    if people < FEWEST_PEOPLE:
+        missing["intervals"] = f"not given: of {people} people, and {FEWEST_PEOPLE} are needed"
     if not cast.pairs:
         why = (
             "none asked for" if not bench.options.pairs else "no two frames of a clip are alike in pose and differ"

@@ -160,6 +160,8 @@ class FilmMeter:
     witness: Witness | None = None
     worst: Sequence[WorstMoment] = field(default=(), init=False)
     """Of the films that were measured last."""
+    outcomes: Sequence[FilmOutcome] = field(default=(), init=False)
+    """Likewise."""
     _tracked: dict[Path, TrackedFace] = field(default_factory=dict, init=False)
     _unedited: dict[FilmPair, FilmOutcome] = field(default_factory=dict, init=False)
 
@@ -173,12 +175,18 @@ class FilmMeter:
                 except RetargetError as error:
                     skipped.append(str(error))
         self.worst = worst_moments([outcome.verdict for outcome in outcomes if outcome.verdict])
+        self.outcomes = outcomes
         self._unedited |= {outcome.pair: outcome.unedited for outcome in outcomes}
         return film_scores(outcomes, skipped)
 
+    @property
+    def unedited(self) -> list[FilmOutcome]:
+        """The sources as they are, of the films that have been measured with any checkpoint."""
+        return [self._unedited[pair] for pair in self.pairs if pair in self._unedited]
+
     def of_nothing(self) -> FilmScores:
-        """Scores of the unedited sources, over the films that have been measured with any checkpoint."""
-        return film_scores([self._unedited[pair] for pair in self.pairs if pair in self._unedited])
+        """Scores of the unedited sources."""
+        return film_scores(self.unedited)
 
     def _film(self, pair: FilmPair, checkpoint: Path, output: Path) -> FilmOutcome:
         options = RetargetOptions(

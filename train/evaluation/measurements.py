@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -73,6 +72,8 @@ class Outcome:
     """Likewise in the one of the package."""
     classes: NDArray[np.float64] | None = None
     """Probabilities of the Inception network."""
+    expression: NDArray[np.float64] | None = None
+    """Probabilities of the dataset's own expression classes."""
 
     @property
     def ed(self) -> float:
@@ -109,22 +110,25 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     inception, networks = bench.tools.inception, (bench.tools.identity, bench.tools.packaged)
     classes = inception.probabilities(pictures) if inception else [None] * len(pictures)
-    for trial, picture, row in zip(batch, pictures, classes, strict=True):
+    shown_classes = bench.expressions.probabilities(pictures)
+    expressions = [None] * len(pictures) if shown_classes is None else shown_classes
+    for trial, picture, row, expression in zip(batch, pictures, classes, expressions, strict=True):
         plate = bench.gallery.plate(trial.source)
         before = bench.gallery.before(trial.source, method.crop_px)
+        outcome = Outcome(trial, plate.action_units, before, None, classes=row, expression=expression)
         if method.editor is None:
             of_one, of_other = (0.0 if network else None for network in networks)
-            yield Outcome(trial, plate.action_units, before, before, None, of_one, of_other, row)
+            yield replace(outcome, after=before, identity=of_one, packaged=of_other)
             continue
         small = plate.resized(method.crop_px)
         seen = bench.tools.meter.measure(picture, small.landmarks)
         if seen is None:
-            yield Outcome(trial, plate.action_units, before, None, classes=row)
+            yield outcome
             continue
         shown = (trial.source, method.crop_px, picture, seen.landmarks)
         of_one, of_other = (_moved(bench, network, *shown) for network in networks)
         sharpness = sharpness_ratio(small.picture, picture)
-        yield Outcome(trial, plate.action_units, before, seen.action_units, sharpness, of_one, of_other, row)
+        yield replace(outcome, after=seen.action_units, sharpness=sharpness, identity=of_one, packaged=of_other)
 
 
 def _moved(
@@ -188,21 +192,38 @@ def _per_unit(requested: NDArray[np.float64], achieved: NDArray[np.float64]) -> 
 
 def inception_of(outcomes: Sequence[Outcome], *, seed: int) -> tuple[float, float] | None:
     """IS of a method's edited pictures; None where the network is not there."""
-    classes = [o.classes for o in outcomes if o.classes is not None]
+    return _score_of([o.classes for o in outcomes if o.classes is not None], seed=seed)
+
+
+def class_score_of(outcomes: Sequence[Outcome], *, seed: int) -> tuple[float, float] | None:
+    """The same by the dataset's own expression classes."""
+    return _score_of([o.expression for o in outcomes if o.expression is not None], seed=seed)
+
+
+def _score_of(classes: Sequence[NDArray[np.float64]], *, seed: int) -> tuple[float, float] | None:
     if not classes:
         return None
     order = np.random.default_rng(seed).permutation(len(classes))
     return inception_score(np.stack(classes)[order])
 
 
-def paired_scores(bench: Bench, pairs: Sequence[Trial]) -> dict[str, PairedScores]:
-    """By method's label, the distance to the true frames relative to doing nothing (at the method's size), and how
-    far the recognition network's description of the face moves, by the edit and in truth."""
-    if not pairs:
-        return {}
-    sums: dict[tuple[str, str, str], float] = defaultdict(float)
-    moves: dict[str, list[Move]] = {method.label: [] for method in bench.methods}
-    packaged: dict[str, list[Move]] = {method.label: [] for method in bench.methods}
+@dataclass(frozen=True, eq=False)
+class PairOutcome:
+    """One paired edit by one method."""
+
+    trial: Trial
+    distances: Mapping[tuple[str, str], float]
+    """(region, "l1" or "perceptual") -> distance to the true frame."""
+    of_nothing: Mapping[tuple[str, str], float]
+    """Likewise of the unedited source, at the method's size."""
+    move: Move | None = None
+    packaged: Move | None = None
+    """In the network of the package."""
+
+
+def paired_outcomes(bench: Bench, pairs: Sequence[Trial]) -> dict[str, list[PairOutcome]]:
+    """By method's label, what became of each pair, in their order."""
+    outcomes: dict[str, list[PairOutcome]] = {method.label: [] for method in bench.methods}
     for pair in bench.progress(pairs, "paired edits", len(pairs)):
         source, target = (bench.gallery.plate(row) for row in (pair.source, pair.target))
         judges: dict[int, _Judge] = {}
@@ -212,16 +233,13 @@ def paired_scores(bench: Bench, pairs: Sequence[Trial]) -> dict[str, PairedScore
                 judges[size_px] = _Judge(bench, source.resized(size_px), target.resized(size_px))
             judge = judges[size_px]
             (edited,) = method.edit([source], pair.delta_au[None])
-            for (region, measure), value in judge.distances(edited).items():
-                sums[method.label, region, measure] += value
-                sums[f"{method.label}, nothing", region, measure] += judge.of_nothing[region, measure]
-            for network, of_network in ((bench.tools.identity, moves), (bench.tools.packaged, packaged)):
-                if (move := _identity_move(bench, network, method, pair, edited)) is not None:
-                    of_network[method.label].append(move)
-    return {
-        method.label: _paired(sums, method.label, len(pairs), moves[method.label], packaged[method.label])
-        for method in bench.methods
-    }
+            moves = (
+                _identity_move(bench, network, method, pair, edited)
+                for network in (bench.tools.identity, bench.tools.packaged)
+            )
+            found = PairOutcome(pair, judge.distances(edited), judge.of_nothing, *moves)
+            outcomes[method.label].append(found)
+    return outcomes
 
 
 @dataclass(frozen=True)
@@ -250,23 +268,24 @@ def _identity_move(
     return Move(content_distance(source, network.describe(edited, seen.landmarks)), true)
 
 
-def _paired(
-    sums: dict[tuple[str, str, str], float],
-    label: str,
-    pairs: int,
-    moves: Sequence[Move],
-    packaged: Sequence[Move],
-) -> PairedScores:
-    def relative(region: str, measure: str) -> float | None:
-        if (label, region, measure) not in sums:
-            return None
-        return _ratio(sums[label, region, measure], sums[f"{label}, nothing", region, measure])
+def paired_scores(outcomes: Sequence[PairOutcome]) -> PairedScores | None:
+    """One method's distances to the true frames, summed and relative to doing nothing, and how far the recognition
+    network's description of the face moves, by the edit and in truth; None without pairs."""
+    if not outcomes:
+        return None
 
+    def relative(region: str, measure: str) -> float | None:
+        key = region, measure
+        if key not in outcomes[0].distances:
+            return None
+        return _ratio(sum(o.distances[key] for o in outcomes), sum(o.of_nothing[key] for o in outcomes))
+
+    moves, packaged = ([getattr(o, name) for o in outcomes if getattr(o, name)] for name in ("move", "packaged"))
     mouth, eyes = (
         RegionScores(relative(region, "l1") or 0.0, relative(region, "perceptual")) for region in REGIONS
     )
     return PairedScores(
-        pairs,
+        len(outcomes),
         mouth,
         eyes,
         acd=float(np.mean([move.edited for move in moves])) if moves else None,
@@ -306,9 +325,19 @@ class _Judge:
         return list(self._features(to_model(picture)[None]))
 
 
-def zero_scores(bench: Bench, rows: Sequence[int]) -> dict[str, ZeroScores]:
-    """By method's label, what an edit that asks for nothing does to the faces."""
-    found: dict[str, list[tuple[float, float, float]]] = {method.label: [] for method in bench.methods}
+@dataclass(frozen=True)
+class ZeroOutcome:
+    """What an edit that asks for nothing does to one face."""
+
+    row: int
+    l1: float
+    squared: float
+    ssim: float
+
+
+def zero_outcomes(bench: Bench, rows: Sequence[int]) -> dict[str, list[ZeroOutcome]]:
+    """By method's label, what an edit that asks for nothing does to each face."""
+    found: dict[str, list[ZeroOutcome]] = {method.label: [] for method in bench.methods}
     nothing = np.zeros(action_units.COUNT, np.float32)
     parts = batches(rows, bench.options.batch)
     for batch in bench.progress(parts, "zero edits", len(parts)):
@@ -316,8 +345,10 @@ def zero_scores(bench: Bench, rows: Sequence[int]) -> dict[str, ZeroScores]:
         for method in bench.methods:
             pictures = method.edit(plates, np.stack([nothing] * len(batch)))
             before = [plate.resized(method.crop_px).picture for plate in plates]
-            found[method.label] += [_reconstruction(a, b) for a, b in zip(before, pictures, strict=True)]
-    return {label: _zero(values) for label, values in found.items()}
+            found[method.label] += [
+                ZeroOutcome(row, *_reconstruction(a, b)) for row, a, b in zip(batch, before, pictures, strict=True)
+            ]
+    return found
 
 
 def _reconstruction(before: Picture, after: Picture) -> tuple[float, float, float]:
@@ -327,9 +358,11 @@ def _reconstruction(before: Picture, after: Picture) -> tuple[float, float, floa
     return mean_absolute(before, after), mean_square(before, after), ssim(before, after)
 
 
-def _zero(values: Sequence[tuple[float, float, float]]) -> ZeroScores:
-    l1, squared, similar = (float(np.mean(column)) for column in zip(*values, strict=True))
-    return ZeroScores(len(values), squared == 0, l1, psnr(squared), similar)
+def zero_scores(outcomes: Sequence[ZeroOutcome]) -> ZeroScores:
+    """One method's scores over its faces."""
+    columns = ([getattr(o, name) for o in outcomes] for name in ("l1", "squared", "ssim"))
+    l1, squared, similar = (float(np.mean(column)) for column in columns)
+    return ZeroScores(len(outcomes), squared == 0, l1, psnr(squared), similar)
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,48 +375,62 @@ class Sweep:
     """By action unit, by value, in the order of SWEEP_UNITS and SWEEP_VALUES."""
 
 
-class SweepTally:
-    """Gathers what single-action-unit edits achieve; one a method."""
+@dataclass(frozen=True)
+class SweepOutcome:
+    """What asking one face for one action unit achieves."""
 
-    def __init__(self) -> None:
-        self._requested: dict[str, list[float]] = {name: [] for name in SWEEP_UNITS}
-        self._achieved: dict[str, list[float]] = {name: [] for name in SWEEP_UNITS}
-        self._asked = self._stray = 0.0
-        self._edits = self._lost = 0
-
-    def add(self, name: str, value: float, *, before: Units, after: Units | None) -> None:
-        """One edit. What is asked counts as far as [0, 1] reaches from where the face is."""
-        self._edits += 1
-        if after is None:
-            self._lost += 1
-            return
-        which = list(action_units.resolve(name))
-        change = after.astype(np.float64) - before
-        reachable = np.clip(before[which] + value, 0, 1) - before[which]
-        self._requested[name].append(float(reachable.mean()))
-        self._achieved[name].append(float(change[which].mean()))
-        self._asked += float((reachable.astype(np.float64) ** 2).sum())
-        self._stray += float((np.delete(change, which) ** 2).sum())
-
-    def scores(self) -> SweepScores:
-        """Over everything added."""
-        slopes = {
-            name: response(np.array(self._requested[name]), np.array(self._achieved[name])) for name in SWEEP_UNITS
-        }
-        leaked = float(np.sqrt(self._stray / self._asked)) if self._asked > 0 else float("nan")
-        return SweepScores(self._edits, self._lost, slopes, leaked)
+    row: int
+    name: str
+    requested: float
+    """As far as [0, 1] reaches from where the face is; mean over both sides."""
+    achieved: float | None
+    """None: the tracker no longer sees the face."""
+    asked: float = 0.0
+    """Sum of squares over both sides."""
+    stray: float = 0.0
+    """Likewise of the change of all the other action units."""
 
 
-def sweeps(bench: Bench, rows: Sequence[int], tallies: dict[str, SweepTally]) -> Iterator[Sweep]:
-    """Sweeps of the faces by every method that edits, one at a time; `tallies` (by label) gather what they do."""
+def sweep_outcome(row: int, name: str, value: float, *, before: Units, after: Units | None) -> SweepOutcome:
+    """Of one edit that asks for `value` of an action unit."""
+    which = list(action_units.resolve(name))
+    reachable = np.clip(before[which] + value, 0, 1) - before[which]
+    requested = float(reachable.mean())
+    if after is None:
+        return SweepOutcome(row, name, requested, None)
+    change = after.astype(np.float64) - before
+    asked = float((reachable.astype(np.float64) ** 2).sum())
+    return SweepOutcome(
+        row, name, requested, float(change[which].mean()), asked, float((np.delete(change, which) ** 2).sum())
+    )
+
+
+def sweep_scores(outcomes: Sequence[SweepOutcome]) -> SweepScores | None:
+    """One method's scores over its single-action-unit edits; None without any."""
+    if not outcomes:
+        return None
+    kept = [o for o in outcomes if o.achieved is not None]
+    slopes = {}
+    for name in SWEEP_UNITS:
+        own = [o for o in kept if o.name == name]
+        slopes[name] = response(np.array([o.requested for o in own]), np.array([o.achieved for o in own]))
+    asked, stray = (sum(getattr(o, name) for o in kept) for name in ("asked", "stray"))
+    leaked = float(np.sqrt(stray / asked)) if asked > 0 else float("nan")
+    return SweepScores(len(outcomes), len(outcomes) - len(kept), slopes, leaked)
+
+
+def sweeps(bench: Bench, rows: Sequence[int], outcomes: dict[str, list[SweepOutcome]]) -> Iterator[Sweep]:
+    """Sweeps of the faces by every method that edits, one at a time; `outcomes` (by label) gather what they do."""
     for row in bench.progress(rows, "sweeps", len(rows)):
         plate = bench.gallery.plate(row)
         for method in bench.editing:
-            tally = tallies.setdefault(method.label, SweepTally())
-            yield Sweep(row, method, [_swept(bench, method, plate, row, name, tally) for name in SWEEP_UNITS])
+            own = outcomes.setdefault(method.label, [])
+            yield Sweep(row, method, [_swept(bench, method, plate, row, name, own) for name in SWEEP_UNITS])
 
 
-def _swept(bench: Bench, method: Method, plate: Plate, row: int, name: str, tally: SweepTally) -> list[Picture]:
+def _swept(
+    bench: Bench, method: Method, plate: Plate, row: int, name: str, outcomes: list[SweepOutcome]
+) -> list[Picture]:
     requests = [both_sides(name, value) for value in SWEEP_VALUES]
     pictures = [
         picture
@@ -394,7 +441,8 @@ def _swept(bench: Bench, method: Method, plate: Plate, row: int, name: str, tall
     for value, picture in zip(SWEEP_VALUES, pictures, strict=True):
         if value != 0:
             seen = bench.tools.meter.measure(picture, small.landmarks)
-            tally.add(name, value, before=before, after=None if seen is None else seen.action_units)
+            after = None if seen is None else seen.action_units
+            outcomes.append(sweep_outcome(row, name, value, before=before, after=after))
     return pictures
 
 

@@ -19,7 +19,7 @@ from retarget.model.checkpoint import Checkpoint, default_checkpoint_path, load_
 from retarget.model.crop_spec import CropSpec
 from retarget.model.editor import Editor
 from retarget.model.errors import CheckpointError
-from retarget.model.generator import Generator, GeneratorConfig, compose
+from retarget.model.generator import EditInput, Generator, GeneratorConfig, compose
 from retarget.model.geometry import GeometryModel
 from retarget.model.images import from_model, to_model
 
@@ -86,7 +86,7 @@ class Method:
             torch.from_numpy(np.asarray(rows, np.float32)).to(device)
             for rows in ([p.action_units for p in own], delta_au, [p.landmarks for p in own])
         )
-        edited = compose(image, self.editor(image, source, delta, landmarks))
+        edited = compose(image, self.editor(EditInput(image, source, delta, landmarks)))
         return list(from_model(edited).cpu().numpy())
 
     def cost(self, plate: Plate, delta_au: NDArray[np.floating], *, repeats: int = 7) -> CostScores | None:
@@ -170,9 +170,7 @@ def _network(
             f"crops of {crop.size_px} px"
         )
     editor = checkpoint.build_editor().to(device)
-    config = editor.generator.config
-    is_warp = isinstance(config, GeneratorConfig) and config.width == 0
-    kind: Kind = "warp" if is_warp else "network"
+    kind: Kind = "network" if editor.paints else "warp"
     return Method(label, kind, crop.size_px, editor, path, crop, checkpoint.au_source)
 
 
@@ -200,16 +198,11 @@ def _moves(config: object) -> bool:
 
 def _packaged(checkpoint: Checkpoint, dataset_crop: CropSpec, device: torch.device) -> Method | None:
     """The geometry that comes with the package, at the dataset's size: it does not depend on the crop."""
-    generator = checkpoint.build_editor().generator
+    geometry = checkpoint.build_editor().generator.geometry
     size_px = dataset_crop.size_px
-    if (
-        not isinstance(generator, Generator)
-        or generator.geometry is None
-        or size_px % GeneratorConfig().granularity_px
-    ):
+    if geometry is None or size_px % GeneratorConfig().granularity_px:
         return None
-    geometry = generator.geometry.linear
-    editor = Editor(Generator(GeneratorConfig(width=0, crop_px=size_px), geometry)).to(device).eval()
+    editor = Editor(Generator(GeneratorConfig(width=0, crop_px=size_px), geometry.linear)).to(device).eval()
     path = default_checkpoint_path()
     return Method(WARP_LABEL, "warp", size_px, editor, path, dataset_crop, checkpoint.au_source)
 
@@ -231,8 +224,7 @@ def _same_geometry(one: Method, other: Method) -> bool:
 
 
 def _geometry(method: Method) -> GeometryModel | None:
-    generator = method.editor.generator if method.editor else None
-    return generator.geometry if isinstance(generator, Generator) and _moves(generator.config) else None
+    return method.editor.geometry if method.editor else None
 
 
 def _placing(crop: CropSpec) -> str:

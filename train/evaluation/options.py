@@ -15,10 +15,12 @@ class EvaluateOptions:
 
     split: Literal["eval", "train"] = "eval"
     """train says how well a network remembers, not how well it works; the report says so."""
-    faces: int = 60
-    """Source faces of the unpaired edits (the paper has 3,234), spread over identities."""
-    targets: int = 3
-    """Expressions each is edited towards (the paper has 7)."""
+    faces: int | None = None
+    """Source faces of the unpaired edits, spread over identities; None: the whole split (the paper has 3,234)."""
+    targets: int = 7
+    """Expressions each is edited towards: the paper's number."""
+    judged: int = 200
+    """Of the unpaired edits, evenly spread, that the judges of pictures see: they take longest."""
     pairs: int = 60
     """Frame pairs with a true target; 0 leaves them out."""
     pose_degrees: float = 6.0
@@ -53,7 +55,7 @@ class EvaluateOptions:
         if self.split not in ("eval", "train"):
             raise EvaluationError(f"split {self.split!r} is unknown; use eval or train")
         least = {"faces": 1, "targets": 1, "batch": 1, "films": 2}
-        for name in ("faces", "targets", "batch", "films", "pairs", "sweep_faces", "strips", "worst"):
+        for name in ("faces", "targets", "batch", "films", "judged", "pairs", "sweep_faces", "strips", "worst"):
             value = getattr(self, name)
             if value is not None and value < least.get(name, 0):
                 raise EvaluationError(f"{name} is {value}; use a whole number from {least.get(name, 0)}")

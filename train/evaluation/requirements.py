@@ -267,6 +267,11 @@ MEASURES: tuple[Measure, ...] = (
 )  # fmt: skip
 
 
+def unit_slope(name: str) -> Callable[[MethodScores], Number]:
+    """Achieved over requested change of one action unit."""
+    return lambda method: found.slope if (found := method.unpaired.per_unit.get(name)) else None
+
+
 def _nothing_asked(method: MethodScores, value: float) -> Number:
     """Doing nothing correlates with nothing."""
     return None if method.kind == "nothing" else value

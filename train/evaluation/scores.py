@@ -245,6 +245,14 @@ class OpenFaceScores:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """Where 90 % of the resamples have a figure: bootstrap over people, for films over films."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class MethodScores:
     """One row of the side-by-side table."""
 
@@ -266,9 +274,13 @@ class MethodScores:
     cost: CostScores | None
     inception: tuple[float, float] | None = None
     """Mean and standard deviation over splits."""
+    class_score: tuple[float, float] | None = None
+    """The same by expression classes of the dataset's own, see `metrics.expression_classes`."""
     film: FilmScores | None = None
     openface: OpenFaceScores | None = None
     judges: CropJudgeScores | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    """By name of the figure, as the report has it."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +300,10 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     real_inception: tuple[float, float] | None = None
     """IS of the unedited pictures."""
+    real_class_score: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    """By crop size, the class score of the unedited pictures."""
+    class_accuracy: Mapping[int, float] = field(default_factory=dict)
+    """By crop size, the share of the edited people's own pictures that the classifier puts into their class."""
     real_kernel: KernelDistances | None = None
     """KID of one half of the pictures of the people who are edited to the other."""
     edits: tuple[Mapping[str, Any], ...] = ()

@@ -6,3 +6,4 @@ from .linear import GroupScore as GroupScore
 from .linear import fit_geometry as fit_geometry
 from .linear import geometry_model as geometry_model
 from .motion import fit_motion as fit_motion
+from .motion import is_worse as is_worse

@@ -45,14 +45,14 @@ class Faces:
             RetargetError: no clip has two of them.
         """
         rows = np.sort(rows)
-        shape = np.concatenate([canonical_landmarks(geometry, dataset.landmarks[part]) for part in parts_of(rows)])
-        _, person, count = np.unique(dataset.identity[rows], return_inverse=True, return_counts=True)
         first, second, weight = _pairs(dataset, rows, np.random.default_rng([seed, 0]))
         if not len(first):
             raise RetargetError(
                 f"{dataset.folder}: no clip has two usable frames of similar, frontal pose; prepare videos, or "
                 "pictures named NAME--VIDEO--FRAME"
             )
+        shape = np.concatenate([canonical_landmarks(geometry, dataset.landmarks[part]) for part in parts_of(rows)])
+        _, person, count = np.unique(dataset.identity[rows], return_inverse=True, return_counts=True)
         chance = count[person] ** -0.5
         return cls(
             rows,

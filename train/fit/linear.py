@@ -165,6 +165,8 @@ def clip_rows(dataset: Dataset, mean_shape: Matrix) -> Iterator[ClipRows]:
 
 def pose_groups(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """For each clip those of the rows that are of similar pose, where there are MIN_CLIP_FRAMES or more."""
+    if not len(rows):
+        return
     in_order = rows[np.argsort(dataset.clip[rows], kind="stable")]
     for group in np.split(in_order, np.flatnonzero(np.diff(dataset.clip[in_order])) + 1):
         close = _of_similar_pose(group, dataset.angles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from torch import Tensor
 
 from retarget.model import action_units
 from retarget.model.editor import Editor
-from retarget.model.generator import Generator
+from retarget.model.errors import RetargetError
 from retarget.model.geometry import GeometryModel
-from retarget.model.response import FaceResponse
+from retarget.model.response import FaceResponse, ResponseConfig
 from retarget.pipeline.stream import Progress
 
 from ..data import Dataset
@@ -45,13 +46,15 @@ def fit_motion(
         edits: to measure, about 0.2 s each; 0: believe that the tracker sees every motion.
 
     Raises:
-        RetargetError: the dataset has no clips, or too few faces.
+        RetargetError: those to learn from or those set aside have no clips, or too few faces; before anything is
+            fitted.
     """
     generator = editor.generator
-    assert isinstance(generator, Generator)
     assert generator.geometry is not None
     linear = generator.geometry.linear
     faces = Faces.of(dataset, linear, usable_rows(dataset, is_eval=False), seed=seed)
+    check_enough(dataset, faces)
+    others = evaluated_faces(dataset, linear)
     reader = fit_reader(faces, steps=steps, seed=seed, progress=progress)
     geometry = _joined(linear, fit_response(faces, linear, reader, steps=steps, seed=seed, progress=progress))
     seen, found = None, dict[str, float]()
@@ -62,13 +65,47 @@ def fit_motion(
         )
         second = fit_response(faces, linear, reader, perception=seen, steps=steps, seed=seed, progress=progress)
         geometry = _joined(linear, second)
-    others = usable_rows(dataset, is_eval=True)
-    if len(others):
-        found |= scores(Faces.of(dataset, linear, others), geometry, reader, seen, seed=seed)
+    found |= scores(others, geometry, reader, seen, seed=seed)
     return geometry, {
         "command": "fit-response", "steps": steps, "edits": edits, "read_weight": READ_WEIGHT,
         "spread_weight": SPREAD_WEIGHT, "dropout": DROPOUT, "scores": found,
     }  # fmt: skip
+
+
+def check_enough(dataset: Dataset, faces: Faces) -> None:
+    """
+    Raises:
+        RetargetError: there are fewer faces than directions that a response tells them apart by.
+    """
+    fewest = ResponseConfig.shape_count
+    if len(faces.rows) < fewest:
+        raise RetargetError(
+            f"{dataset.folder}: {len(faces.rows)} usable, frontal faces to learn from, and a response needs "
+            f"{fewest} at least; add clips"
+        )
+
+
+def evaluated_faces(dataset: Dataset, linear: GeometryModel) -> Faces:
+    """The faces of the people set aside, by which a response is judged.
+
+    Raises:
+        RetargetError: there are none, or none in clips.
+    """
+    rows = usable_rows(dataset, is_eval=True)
+    try:
+        return Faces.of(dataset, linear, rows)
+    except RetargetError as error:
+        people = len(np.unique(dataset.identity[rows]))
+        raise RetargetError(
+            f"{dataset.folder}: {people} people are set aside for evaluation, and none has two usable frames of a "
+            "clip in similar, frontal pose, so nobody could tell whether a response is any good; prepare it anew "
+            "(which sets people in clips aside), or name them in a list with a column split"
+        ) from error
+
+
+def is_worse(found: Mapping[str, float]) -> bool:
+    """Whether, of `scores`, a response does worse than no response: on true motions, or on what is read."""
+    return found["pairs_r2"] < found["pairs_r2_linear"] or found["reads"] > found["reads_linear"]
 
 
 def scores(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
-from retarget.model.generator import Generator, compose
+from retarget.model.generator import EditInput, compose
 from retarget.model.geometry import GeometryModel
 from retarget.model.images import from_model, to_model
 from retarget.pipeline.stream import Progress
@@ -37,7 +37,6 @@ def measured_perception(
         RetargetError: hardly a face is seen after its edit.
     """
     generator = editor.generator
-    assert isinstance(generator, Generator)
     assert generator.geometry is not None
     assert generator.geometry.response is not None
     rng = np.random.default_rng([seed, 4])
@@ -78,7 +77,7 @@ def _seen_motion(
     delta_au, landmarks = torch.from_numpy(gain * delta)[None], torch.from_numpy(points)[None]
     displacement = geometry.displacement(delta_au, landmarks)
     image, own = to_model(picture[None]), torch.from_numpy(before.action_units)[None]
-    edit = editor(image, own, delta_au.clamp(-1, 1), landmarks, displacement=displacement)
+    edit = editor(EditInput(image, own, delta_au.clamp(-1, 1), landmarks, displacement))
     after = meter.measure(np.asarray(from_model(compose(image, edit))[0].numpy(), np.uint8), points)
     if after is None:
         return None

@@ -261,6 +261,8 @@ class BatchSource:
             out["pair_image"], out["pair_landmarks"] = self._face(pick.other)
         if is_training:
             out |= _augmented(out, options, rng)
+            if options.shift:
+                out = _shifted(out, int(options.shift * self.crop_px), rng)
             au = _noisy(au, options.real_noise, rng)
             wanted = _noisy(wanted, options.real_noise if pick.is_pair else options.wanted_noise, rng)
             if options.flip and rng.random() < 0.5:
@@ -389,6 +391,20 @@ def _color_change(gain: float, contrast: float, saturation: float) -> NDArray[np
     """(3, 4) affine: away from gray, away from a middle of 110, brighter."""
     vivid = saturation * np.eye(3) + (1 - saturation) / 3
     return np.hstack([contrast * gain * vivid, np.full((3, 1), 110 * gain * (1 - contrast))])
+
+
+def _shifted(faces: dict[str, NDArray[Any]], limit_px: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+    """The pictures and landmarks of one example, all moved alike; black where a picture came from."""
+    x, y = (int(by) for by in rng.integers(-limit_px, limit_px + 1, 2))
+    out = {}
+    for key, value in faces.items():
+        if key.endswith("image"):
+            wide = np.pad(value, ((limit_px, limit_px), (limit_px, limit_px), (0, 0)))
+            height, width = value.shape[:2]
+            out[key] = wide[limit_px - y : limit_px - y + height, limit_px - x : limit_px - x + width]
+        else:
+            out[key] = value + np.array((x, y, 0), np.float32)
+    return out
 
 
 def _ahead(make: Callable[[int], Batch], first: int, *, depth: int, threads: int) -> BatchStream:

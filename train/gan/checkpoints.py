@@ -8,7 +8,6 @@ from typing import Any
 from retarget.model.checkpoint import load_checkpoint, save_checkpoint
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
-from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryModel
 
 from ..data import people_of, trained_people
@@ -18,7 +17,6 @@ from .fitted import geometry_in, geometry_of
 def _with_geometry(editor: Editor, path: Path, geometry: GeometryModel) -> None:
     """Puts another geometry in the place of the editor's."""
     geometry_in(path, editor)
-    assert isinstance(editor.generator, Generator)
     editor.generator.geometry = geometry
 
 

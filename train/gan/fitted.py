@@ -11,7 +11,6 @@ from typing import Any
 from retarget.model.checkpoint import load_checkpoint
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
-from retarget.model.generator import Generator
 from retarget.model.geometry import GeometryConfig, GeometryModel
 from retarget.model.response import ResponseConfig
 
@@ -73,7 +72,6 @@ def geometry_in(path: Path, editor: Editor) -> GeometryModel:
     Raises:
         RetargetError: it has none.
     """
-    generator = editor.generator
-    if not isinstance(generator, Generator) or generator.geometry is None:
+    if editor.generator.geometry is None:
         raise RetargetError(f"{path}: has no geometry model; name a checkpoint of `retarget-train fit-geometry`")
-    return generator.geometry
+    return editor.generator.geometry

@@ -1,11 +1,13 @@
 """The losses: pure functions of tensors. Weights and which of them apply are the options' business.
 
-Equations are those of Ling et al. 2020 (section 3.4). A critic's score of a picture is the mean of its patch map.
+Equations are those of Ling et al. 2020 (section 3.4), mask losses GANimation's (Pumarola et al. 2018). A critic's
+score of a picture is the mean of its patch map.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,15 +24,24 @@ def adversarial_loss(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
+def gradient_penalty(
+    score: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    alpha: Tensor,
+    *,
+    of: Literal["mean", "sum"] = "mean",
+) -> Tensor:
     """E (|grad D(x^)|_2 - 1)^2 on x^ = alpha * real + (1 - alpha) * fake (Eq. 3; Gulrajani et al. 2017).
 
-    `real`, `fake` (B, ...), `alpha` (B,) in [0, 1]; `score` maps them to (B, ...), whose mean per sample is D.
+    `real`, `fake` (B, ...), `alpha` (B,) in [0, 1]; `score` maps them to (B, ...), whose mean (or sum) per sample
+    is D.
     Kept differentiable with respect to the critic's parameters: the double backward.
     """
     blend = alpha.view(-1, *[1] * (real.ndim - 1))
     mixed = (blend * real.detach() + (1 - blend) * fake.detach()).requires_grad_()
-    value = score(mixed).reshape(len(mixed), -1).mean(1).sum()
+    scores = score(mixed).reshape(len(mixed), -1)
+    value = (scores.mean(1) if of == "mean" else scores.sum(1)).sum()
     (gradient,) = torch.autograd.grad(value, mixed, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 

@@ -24,7 +24,7 @@ class _Options(BaseModel):
     @classmethod
     def _number_as_written(cls, value: Any, info: ValidationInfo) -> Any:
         """`1e3` and `012` are text in YAML, and a thousand and twelve where a number is wanted."""
-        if cls.model_fields[info.field_name or ""].annotation not in (int, float, int | None):
+        if cls.model_fields[info.field_name or ""].annotation not in (int, float, int | None, float | None):
             return value
         if isinstance(value, bool):
             raise ValueError("input should be a number")
@@ -43,6 +43,8 @@ class GeneratorOptions(_Options):
     residual_blocks: int = GanimationConfig.residual_blocks
     """Of ganimation."""
     crop_px: int = GeneratorConfig.crop_px
+    initial_std: float | None = Field(default=None, gt=0)
+    """Convolutions, the critics' too, start as N(0, this) with biases of 0; null: as torch has it."""
     residual_flow_fraction: float = GeneratorConfig.residual_flow_fraction
     shade_limit: float = GeneratorConfig.shade_limit
     mask_dilation_fraction: float = GeneratorConfig.mask_dilation_fraction
@@ -53,7 +55,7 @@ class GeneratorOptions(_Options):
         Raises:
             ValueError: a value makes no sense.
         """
-        given = self.model_dump(exclude={"architecture"})
+        given = self.model_dump(exclude={"architecture", "initial_std"})
         kind = GeneratorConfig if self.architecture == "msf" else GanimationConfig
         known = {name: value for name, value in given.items() if name in kind.__dataclass_fields__}
         return kind(**known, au_count=au_count)
@@ -79,6 +81,9 @@ class LossOptions(_Options):
 
     adversarial: float = Field(default=1.0, ge=0)
     gradient_penalty: float = Field(default=10.0, ge=0)
+    penalty_of: Literal["mean", "sum"] = "mean"
+    """What of a critic's map of scores has a gradient of 1: their mean, as in Eq. 3, or their sum, as in the
+    released code of both papers, where the mean counts elsewhere."""
     condition_critic: float = Field(default=150.0, ge=0)
     """lambda_1, of a critic's action units on real pictures."""
     condition: float = Field(default=150.0, ge=0)
@@ -90,7 +95,11 @@ class LossOptions(_Options):
     cycle: float = Field(default=30.0, ge=0)
     """lambda_3, of there and back."""
     total_variation: float = Field(default=5e-6, ge=0)
-    """lambda_4"""
+    """lambda_4, of the edited picture."""
+    mask: float = Field(default=0.0, ge=0)
+    """GANimation's, of how much of the picture is kept, there and back: a mask that keeps all edits nothing."""
+    mask_variation: float = Field(default=0.0, ge=0)
+    """GANimation's, of that mask's total variation."""
     pair_pixel: float = Field(default=0.0, ge=0)
     """Of pairs: absolute difference to the true frame at three scales, in mouth and eyes."""
     pair_gradient: float = Field(default=0.0, ge=0)
@@ -118,6 +127,9 @@ class DataOptions(_Options):
     wanted_noise: float = Field(default=0.1, ge=0)
     """Likewise the wanted ones of strangers."""
     flip: bool = True
+    shift: float = Field(default=0.0, ge=0, lt=0.5)
+    """Pictures are moved along both axes by up to this fraction of their side, and black where they came from: the
+    authors' random crop."""
     color: float = Field(default=0.0, ge=0, le=1)
     """Random brightness, contrast and saturation, by up to this fraction."""
     soften: float = Field(default=0.0, ge=0, le=1)
@@ -137,7 +149,7 @@ class ScheduleOptions(_Options):
     decay_steps: int | None = Field(default=None, ge=0)
     critic_steps: int = Field(default=4, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
-    final_learning_rate: float = Field(default=1e-5, gt=0)
+    final_learning_rate: float = Field(default=1e-5, ge=0)
     beta1: float = Field(default=0.5, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
@@ -162,7 +174,14 @@ class RunOptions(_Options):
     loader_threads: int = Field(default=2, ge=1)
 
 
-CAME_LATER = (("losses", "condition_meter"),)
+CAME_LATER = (
+    ("losses", "condition_meter"),
+    ("losses", "penalty_of"),
+    ("losses", "mask"),
+    ("losses", "mask_variation"),
+    ("data", "shift"),
+    ("generator", "initial_std"),
+)
 """Options that states of earlier versions know nothing of."""
 
 

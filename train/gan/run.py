@@ -21,7 +21,7 @@ from retarget.model.crop_spec import CropSpec
 from retarget.model.editor import Editor
 from retarget.model.files import write_whole
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
-from retarget.model.generator import Generator
+from retarget.model.generator import Generator, Head
 from retarget.model.geometry import GeometryModel
 
 from ..data import Dataset, people_of, person_marks
@@ -32,6 +32,7 @@ from .checkpoints import save_editor
 from .critics import Critic, build_critics
 from .fitted import FittedGeometry
 from .fitting import check_fit, data_mark, fitting_crop
+from .initial import start_normal
 from .layout import BEST, CHECKPOINT, OPTIONS, SAMPLES, STATE, TrainingError, written
 from .load import as_yaml
 from .log import Log
@@ -116,6 +117,9 @@ class Run:
         )
         editor = build_editor(options, geometry.model).to(device)
         critics = build_critics(options, len(options.au_names)).to(device)
+        if options.generator.initial_std is not None:
+            for module in (editor, critics):
+                start_normal(module, options.generator.initial_std)
         if start is not None:
             start.put_into(editor, critics)
         if device.type == "cuda":
@@ -124,8 +128,8 @@ class Run:
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         same_start((editor, critics), group)
         compiles = options.run.compile == "on" or (options.run.compile == "auto" and device.type == "cuda")
-        if compiles and isinstance(editor.generator, Generator) and editor.generator.network is not None:
-            editor.generator.network.compile()
+        if compiles and (network := editor.generator.learnt) is not None:
+            network.compile()
         perceptual = PerceptualFeatures().to(device) if options.losses.pair_perceptual else None
         if options.losses.condition_meter:
             check_source(dataset)
@@ -370,7 +374,7 @@ class Run:
 
     def _provenance(self) -> dict[str, Any]:
         """Whom the geometry knows counts where it is part of the network, and whom the first weights know."""
-        moves = self.options.generator.head == "motion" and self.options.generator.architecture == "msf"
+        moves = self.editor.generator.moves
         people = people_of(
             self._own_people,
             self.geometry.people if moves else (),
@@ -400,7 +404,7 @@ class Run:
 def build_editor(options: TrainOptions, geometry: GeometryModel) -> Editor:
     """A new network as the options say, around the geometry where it moves pixels."""
     config = options.generator.config(len(options.au_names))
-    generator: Generator | GanimationGenerator
+    generator: Head
     if isinstance(config, GanimationConfig):
         generator = GanimationGenerator(config)
     else:

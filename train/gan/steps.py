@@ -6,14 +6,14 @@ Both take the same edited pictures, so that the generator runs once; the critics
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from retarget.model.editor import Editor
-from retarget.model.generator import Edit, Generator, compose
+from retarget.model.generator import Edit, EditInput, compose
 
 from ..metrics import FaceMeter, PerceptualFeatures
 from . import losses
@@ -43,7 +43,7 @@ def apply_editor(editor: Editor, batch: Batch) -> Edited:
     """The batch edited. Pairs are moved by the *target frame's own* landmarks, so that they differ from it in
     appearance only, and nothing is gained by hiding misalignment in blur; strangers by the geometry model."""
     displacement = _displacement(editor, batch)
-    edit = editor(batch.image, batch.au, batch.delta_au, batch.landmarks, displacement=displacement)
+    edit = editor(EditInput(batch.image, batch.au, batch.delta_au, batch.landmarks, displacement))
     moved = batch.landmarks
     if displacement is not None:
         moved = torch.cat([moved[..., :2] + displacement, moved[..., 2:]], -1)
@@ -67,7 +67,7 @@ def discriminator_step(
             alpha = batch.alpha.repeat(len(real_view) // len(batch.alpha))
             with torch.autocast(real_view.device.type, enabled=False):
                 found[f"{name}/penalty"] = losses.gradient_penalty(
-                    critic.score, real_view.float(), fake_view.float(), alpha
+                    critic.score, real_view.float(), fake_view.float(), alpha, of=weights.penalty_of
                 )
     by_kind = {"critic": 1.0, "critic_condition": weights.condition_critic, "penalty": weights.gradient_penalty}
     total = torch.stack([by_kind[key.split("/")[1]] * value.float() for key, value in found.items()]).sum()
@@ -103,9 +103,8 @@ def generator_step(
         found["condition_meter"] = weights.condition_meter, loss
     if weights.total_variation:
         found["total_variation"] = weights.total_variation, losses.total_variation(fake.picture)
-    generator = editor.generator
-    if weights.restraint and isinstance(generator, Generator) and generator.config.head == "motion":
-        limit = max(generator.config.shade_limit, 1e-6)
+    if weights.restraint and editor.generator.moves:
+        limit = max(editor.generator.shade_limit, 1e-6)
         found["restraint"] = weights.restraint, (fake.edit.shade / limit).square().mean()
     total = torch.stack([weight * value.float() for weight, value in found.values()]).sum()
     return total, _detached({name: value for name, (_, value) in found.items()}, total)
@@ -126,11 +125,9 @@ def read_only(modules: Mapping[str, nn.Module]) -> Iterator[None]:
 
 def _displacement(editor: Editor, batch: Batch) -> Tensor | None:
     """(B, 478, 2) for a motion head."""
-    generator = editor.generator
-    if not isinstance(generator, Generator) or generator.config.head != "motion":
+    geometry = editor.geometry
+    if geometry is None:
         return None
-    geometry = generator.geometry
-    assert geometry is not None
     own = batch.pair_landmarks[..., :2] - batch.landmarks[: batch.pairs, :, :2]
     strangers = geometry.displacement(batch.delta_au[batch.pairs :], batch.landmarks[batch.pairs :])
     return torch.cat([own, strangers])
@@ -154,14 +151,28 @@ def _reconstructed(
     editor: Editor, batch: Batch, fake: Edited, weights: LossOptions
 ) -> dict[str, tuple[float, Tensor]]:
     found: dict[str, tuple[float, Tensor]] = {}
+    edits = [fake.edit]
     if weights.self_reconstruction:
-        same = editor(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks)
+        same = editor(EditInput(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks))
         loss = losses.reconstruction_loss(compose(batch.image, same), batch.image)
         found["self_reconstruction"] = weights.self_reconstruction, loss
     if weights.cycle:
-        back = editor(fake.picture, batch.wanted_au, -batch.delta_au, fake.landmarks)
+        back = editor(EditInput(fake.picture, batch.wanted_au, -batch.delta_au, fake.landmarks))
         loss = losses.reconstruction_loss(compose(fake.picture, back), batch.image)
         found["cycle"] = weights.cycle, loss
+        edits.append(back)
+    return found | _masked(edits, weights)
+
+
+def _masked(edits: Sequence[Edit], weights: LossOptions) -> dict[str, tuple[float, Tensor]]:
+    """Of GANimation's mask of what is kept, summed over the edits."""
+    found: dict[str, tuple[float, Tensor]] = {}
+    kept = [1 - edit.mask for edit in edits]
+    if weights.mask:
+        found["mask"] = weights.mask, torch.stack([mask.mean() for mask in kept]).sum()
+    if weights.mask_variation:
+        varied = torch.stack([losses.total_variation(mask) for mask in kept]).sum()
+        found["mask_variation"] = weights.mask_variation, varied
     return found
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retarget.model.editor import Editor
-from retarget.model.generator import compose
+from retarget.model.generator import EditInput, compose
 from retarget.model.images import warp
 
 from ..metrics import FaceMeter, is_measured
@@ -79,7 +79,7 @@ class Judge:
         batch = self.examples.batch
         fake = apply_editor(editor, batch)
         warped = warp(batch.image, fake.edit.flow)
-        still = editor(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks)
+        still = editor(EditInput(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks))
         scores = {"zero_edit": float((compose(batch.image, still) - batch.image).abs().mean()) / 2}
         scores |= self._true_frames(fake, warped) | self._expressions(editor, fake)
         return sheet(self.examples, fake, warped, rows=rows), scores

@@ -25,7 +25,8 @@ from .labels import OpenFaceLabels
 from .options import PrepareOptions
 from .parts import PARTS_FOLDER, Part, Task
 from .report import NO_FACE, NO_LABEL, PrepareReport, Skipped
-from .sources import Source, names_of
+from .sources import Source, names_of, said_of
+from .split import people_in_clips, with_split
 from .table import dataset_of, gathered_landmarks, labelled, stacked
 
 SHEET_FILE, SKIPPED_FILE = "sheet.png", "skipped.csv"
@@ -59,10 +60,11 @@ def finish(
     in_order = {name: column[rows] for name, column in columns.items()}
     with gathered_landmarks(tasks, parts, rows, output) as landmarks:
         dataset = dataset_of([sources[i] for i in source[rows]], in_order, landmarks, output, options)
+        dataset = with_split(dataset, said_of(sources), eval_fraction=options.eval_fraction)
         names = names_of(sources)
         lines = [Skipped(names[i], frames, why) for i, frames, why in sorted(skipped)]
         report = _report(dataset, len(sources), reused, lines)
-        save_dataset(dataset, _about(sources, options, report))
+        save_dataset(dataset, _about(sources, dataset, options, report))
     _drop_stale(output, tasks, set(columns["crop_file"].tolist()))
     _write_skipped(output / SKIPPED_FILE, lines)
     _write_sheet(output)
@@ -78,6 +80,8 @@ def _nothing_found(sources: Sequence[Source], skipped: Sequence[tuple[int, int, 
 
 
 def _report(dataset: Dataset, inputs: int, reused: int, skipped: Sequence[Skipped]) -> PrepareReport:
+    evaluated = set(dataset.identity[dataset.is_eval].tolist())
+    moving = people_in_clips(dataset)
     return PrepareReport(
         folder=dataset.folder,
         inputs=inputs,
@@ -85,15 +89,20 @@ def _report(dataset: Dataset, inputs: int, reused: int, skipped: Sequence[Skippe
         crops=len(dataset),
         usable=int(dataset.usable.sum()),
         train_identities=len(np.unique(dataset.identity[~dataset.is_eval])),
-        eval_identities=len(np.unique(dataset.identity[dataset.is_eval])),
+        eval_identities=len(evaluated),
+        train_in_clips=len(moving - evaluated),
+        eval_in_clips=len(moving & evaluated),
         clips=len(dataset.clips),
         flags={name: int(flag.sum()) for name, flag in dataset.flags.items()},
         skipped=tuple(skipped),
     )
 
 
-def _about(sources: Sequence[Source], options: PrepareOptions, report: PrepareReport) -> dict[str, Any]:
+def _about(
+    sources: Sequence[Source], dataset: Dataset, options: PrepareOptions, report: PrepareReport
+) -> dict[str, Any]:
     """What `dataset.json` says beyond what is needed to read the dataset."""
+    evaluated = {dataset.identities[i] for i in set(dataset.identity[dataset.is_eval].tolist())}
     return {
         "counts": report.as_json(),
         "options": options.as_json(),
@@ -105,7 +114,7 @@ def _about(sources: Sequence[Source], options: PrepareOptions, report: PrepareRe
                 "size_bytes": source.size_bytes,
                 "modified_ns": source.modified_ns,
                 "identity": source.identity,
-                "split": SPLITS[int(source.is_eval)],
+                "split": SPLITS[int(source.identity in evaluated)],
             }
             for name, source in zip(names_of(sources), sources, strict=True)
         ],

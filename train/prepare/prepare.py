@@ -47,7 +47,7 @@ def prepare_dataset(
     """
     options = options or PrepareOptions()
     _check_output(output)
-    sources = find_sources(inputs, eval_fraction=options.eval_fraction, leave_out=output)
+    sources = find_sources(inputs, leave_out=output)
     openface = find_labels(options.openface) if options.openface else None
     tasks = tasks_of(sources, output, options)
     try:

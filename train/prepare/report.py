@@ -33,6 +33,9 @@ class PrepareReport:
     """Crops without any flag."""
     train_identities: int
     eval_identities: int
+    train_in_clips: int
+    """Of those to train on, people with usable frames of a clip."""
+    eval_in_clips: int
     clips: int
     flags: Mapping[str, int]
     """Crops each flag is on."""
@@ -40,7 +43,8 @@ class PrepareReport:
 
     def as_json(self) -> dict[str, Any]:
         """Its counts, as the dataset's description has them."""
-        names = ("inputs", "crops", "usable", "train_identities", "eval_identities", "clips")
+        people = ("train_identities", "eval_identities", "train_in_clips", "eval_in_clips")
+        names = ("inputs", "crops", "usable", *people, "clips")
         reasons: Counter[str] = Counter()
         for skip in self.skipped:
             reasons[skip.reason] += skip.frames

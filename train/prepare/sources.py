@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,8 @@ class Source:
     path: Path
     identity: str
     clip: str
-    is_eval: bool
+    split: str = ""
+    """Of the person, where a list says it: "train" or "eval"."""
     frame: int = 0
     """Of a picture that is one frame of a clip; a video's own frames count from it."""
     size_bytes: int = -1
@@ -59,9 +59,7 @@ def identity_of(path: Path) -> str:
     return path.stem.split("--")[0]
 
 
-def find_sources(
-    inputs: Sequence[Path], *, eval_fraction: float = 0.1, leave_out: Path | None = None
-) -> list[Source]:
+def find_sources(inputs: Sequence[Path], *, leave_out: Path | None = None) -> list[Source]:
     """The pictures and videos that the inputs name: files, folders (to the bottom), lists (.txt, .csv).
 
     Names of clips are relative to the folder that all the files share. A file named twice counts once, and what
@@ -80,11 +78,10 @@ def find_sources(
     if not entries:
         raise VideoOpenError(f"{inputs[0] if inputs else '.'}: no pictures or videos in it; check the path")
     root = common_folder(entries)
-    sources = [_source(path, entry, root, eval_fraction) for path, entry in entries.items()]
-    if shared := shared_identities([s.identity for s in sources], [s.is_eval for s in sources]):
-        files = [
-            next(s.path for s in sources if s.identity == shared[0] and s.is_eval == e) for e in (False, True)
-        ]
+    sources = [_source(path, entry, root) for path, entry in entries.items()]
+    listed = [source for source in sources if source.split]
+    if shared := shared_identities([s.identity for s in listed], [s.split == "eval" for s in listed]):
+        files = [next(s.path for s in listed if s.identity == shared[0] and s.split == split) for split in SPLITS]
         raise OptionError(
             f"identity {shared[0]!r} is in both splits, train by {files[0]} and eval by {files[1]} "
             f"({len(shared)} such); give each person one split"
@@ -141,16 +138,20 @@ def _listed(file: Path) -> Iterator[_Entry]:
         yield _Entry(file.parent / row["file"], row.get("identity", ""), row.get("clip", ""), split)
 
 
-def _source(path: Path, entry: _Entry, root: Path, eval_fraction: float) -> Source:
+def said_of(sources: Iterable[Source]) -> dict[str, bool]:
+    """Of the people of whom a list says it: whether they are set aside for evaluation."""
+    return {source.identity: source.split == "eval" for source in sources if source.split}
+
+
+def _source(path: Path, entry: _Entry, root: Path) -> Source:
     identity = entry.identity or identity_of(path)
     name = path.relative_to(root).as_posix()
     clip, frame = (name, 0) if path.suffix.lower() in VIDEO_SUFFIXES else _picture_clip(name)
-    is_eval = entry.split == "eval" if entry.split else _share_of(identity) < eval_fraction
     try:
         stat = path.stat()
     except OSError:
-        return Source(path, identity, entry.clip or clip, is_eval, frame)
-    return Source(path, identity, entry.clip or clip, is_eval, frame, stat.st_size, stat.st_mtime_ns)
+        return Source(path, identity, entry.clip or clip, entry.split, frame)
+    return Source(path, identity, entry.clip or clip, entry.split, frame, stat.st_size, stat.st_mtime_ns)
 
 
 def _picture_clip(name: str) -> tuple[str, int]:
@@ -160,8 +161,3 @@ def _picture_clip(name: str) -> tuple[str, int]:
     if "--" not in Path(clip).name:
         return whole, 0
     return clip, int(last) if last.isascii() and last.isdigit() else 0
-
-
-def _share_of(identity: str) -> float:
-    """A number in [0, 1) that is the same for that name on every machine."""
-    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:6]) / 2**48

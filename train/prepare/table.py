@@ -91,7 +91,7 @@ def dataset_of(
     output: Path,
     options: PrepareOptions,
 ) -> Dataset:
-    """`shown`: whom each row shows."""
+    """`shown`: whom each row shows. Nobody is set aside for evaluation yet."""
     identities, identity = index_names([s.identity for s in shown])
     shots = [f"#{shot}" if shot else "" for shot in columns["shot"]]  # another shot may show another person
     clips, clip = index_names([s.clip + shot for s, shot in zip(shown, shots, strict=True)])
@@ -106,7 +106,7 @@ def dataset_of(
         clip=clip,
         frame=columns["frame"] + np.array([s.frame for s in shown], np.int64),
         seconds=columns["seconds"],
-        is_eval=np.array([s.is_eval for s in shown], np.bool_),
+        is_eval=np.zeros(len(shown), np.bool_),
         action_units=columns["action_units"],
         known=labels.known_units() if options.openface else np.ones(action_units.COUNT, np.bool_),
         angles=columns["angles"],

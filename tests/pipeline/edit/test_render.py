@@ -11,7 +11,7 @@ import torch
 
 from retarget.model import action_units
 from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
-from retarget.model.generator import compose
+from retarget.model.generator import EditInput, compose
 from retarget.model.images import to_model, warp
 from retarget.pipeline.edit import render
 from retarget.pipeline.edit.render import FaceRequest, FrameRequest, Renderer
@@ -73,7 +73,8 @@ def test_what_is_painted_is_the_difference_to_the_moved_plate(
     image = to_model(sample_rgb(frame, info.color, matrix, (64, 64))[None])
     with torch.no_grad():
         delta, landmarks = torch.from_numpy(face.delta_au)[None], torch.from_numpy(face.landmarks)[None]
-        answer = checkpoint.build_editor()(image, torch.zeros_like(delta), delta, landmarks)
+        given = EditInput(image, torch.zeros_like(delta), delta, landmarks)
+        answer = checkpoint.build_editor()(given)
         painted = ((compose(image, answer) - warp(image, answer.flow)) / 2)[0].permute(1, 2, 0)
     assert edit.residual is not None
     assert np.abs(edit.residual).max() > 0.01

@@ -54,3 +54,23 @@ def test_a_checkpoint_that_knows_those_set_aside_is_refused(
     assert "geometry.safetensors: was trained on person 3, one of 1 whom the dataset sets aside" in error
     assert error.count("\n") == 1
     assert not output.exists()
+
+
+def test_a_response_worse_than_none_is_left_out_aloud(
+    make_dataset: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    dataset = make_dataset(people=6, frames=9, size_px=256, evaluated=1)
+    linear, motion = tmp_path / "linear.safetensors", tmp_path / "motion.safetensors"
+    assert main(["fit-geometry", str(dataset.folder), "-o", str(linear), "--rounds", "0"]) == 0
+    monkeypatch.setattr("retarget.train.fit.is_worse", lambda _: True)
+    few = ["--steps", "3", "--edits", "0", "-q"]
+    assert main(["fit-response", str(dataset.folder), str(linear), "-o", str(motion), *few]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "WARNING" in said[0]
+    assert "without a response" in said[0]
+    ours, theirs = (load_checkpoint(path) for path in (motion, linear))
+    assert "response" not in ours.provenance
+    assert ours.provenance["response_left_out"]["steps"] == 3
+    assert ours.state.keys() == theirs.state.keys()
+    assert all(torch.equal(tensor, theirs.state[name]) for name, tensor in ours.state.items())

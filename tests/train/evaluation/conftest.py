@@ -18,6 +18,7 @@ from retarget.model.checkpoint import save_checkpoint
 from retarget.model.crop_spec import CropSpec
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
 from retarget.train.data import Dataset, person_marks
+from retarget.train.evaluation import intervals
 from retarget.train.evaluation.bench import Tools
 from retarget.train.evaluation.options import EvaluateOptions
 
@@ -53,6 +54,12 @@ class PatchMeter:
 class Raw(nn.Module):
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         return [torch.cat([image, torch.ones_like(image[:, :1])], 1)]
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals of few resamples: what is slow about them is how many there are."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 12)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from retarget.train.evaluation.errors import EvaluationError, ReportWriteError
 from retarget.train.evaluation.evaluation import evaluate
 from retarget.train.evaluation.film import FilmMeter, FilmOutcome, FilmPair, film_pairs
 from retarget.train.evaluation.options import EvaluateOptions
+from retarget.train.evaluation.picture_judges import PictureJudges, Verdicts
 from retarget.train.evaluation.report import JSON_FILE, TABLES_FILE, Grid
 from retarget.train.evaluation.scores import FilmScores
+from retarget.train.evaluation.trials import Trial
 from retarget.train.metrics import Response
 from retarget.train.prepare import PrepareOptions, prepare_dataset
 
@@ -151,7 +153,10 @@ def test_openfaces_distance_is_measured_of_kept_edits(
     assert data["settings"]["openface"] == folder.name
     assert "ED (OpenFace)" not in data["missing"]
     text = (output / TABLES_FILE).read_text()
-    assert "| net | not measured: no weights | not measured: install x |" in text
+    assert (
+        "| net | not measured: no weights | not measured: install retarget[evaluate] | not measured: install x |"
+        in text
+    )
     assert "ED (OpenFace) ↓ |" in text
     assert "- ED (OpenFace), net: 1 of 6 edits left out (edit, plate or target): 1 with" in text
 
@@ -220,7 +225,7 @@ def test_films_that_break_off_leave_the_tables(
     assert "](unpaired.png)" in (output / TABLES_FILE).read_text()
 
     film = FilmScores(1, 9, 0.5, Response(0.6, 0.7, 9), 1.1, 1.2, 1.0)
-    monkeypatch.setattr(evaluation_module, "_films", lambda *_: ({"net": film}, []))
+    monkeypatch.setattr(evaluation_module, "_films", lambda *_: ({"net": evaluation_module._Films(film, [])}, []))
     found = evaluate({"net": path}, dataset, output, dataclasses.replace(options, overwrite=True), tools=tools)
     assert found.method("net").film == film
     assert "films" not in json.loads((output / JSON_FILE).read_text())["missing"]
@@ -299,3 +304,28 @@ def test_the_packaged_checkpoint_on_real_faces(samples: Path, tmp_path: Path) ->
     assert scores.unpaired.response.r > 0.7
     assert scores.paired is not None
     assert scores.paired.mouth.l1 < 0.95
+
+
+def test_judges_see_an_even_part_and_the_rest_is_measured(
+    dataset: Dataset,
+    saved: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: Any,
+    tools: Any,
+) -> None:
+    seen: list[Trial] = []
+
+    class Watched(PictureJudges):
+        def judge(self, trials: Sequence[Trial], pairs: Sequence[Trial]) -> dict[str, Verdicts]:
+            seen.extend(trials)
+            return super().judge(trials, pairs)
+
+    monkeypatch.setattr(evaluation_module, "PictureJudges", Watched)
+    options = dataclasses.replace(quick, judged=3, pairs=0, faces=None)
+    found = evaluate({"net": saved()}, dataset, tmp_path / "report", options, tools=tools)
+    edits = found.method("net").unpaired.edits
+    assert found.faces == int(dataset.is_eval.sum())  # all of the split
+    assert edits == 2 * found.faces
+    assert len(seen) == 3 if edits % 3 == 0 else 2 <= len(seen) <= 3
+    assert len({trial.source for trial in seen}) == len(seen)

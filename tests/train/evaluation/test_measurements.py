@@ -22,17 +22,22 @@ from retarget.train.data import Dataset
 from retarget.train.evaluation.bench import Bench, Tools
 from retarget.train.evaluation.measurements import (
     Outcome,
-    SweepTally,
+    SweepOutcome,
     batches,
     inception_of,
+    paired_outcomes,
     paired_scores,
+    sweep_outcome,
+    sweep_scores,
     sweeps,
     unpaired_outcomes,
     unpaired_scores,
+    zero_outcomes,
     zero_scores,
 )
 from retarget.train.evaluation.methods import Method, Plate, nothing
 from retarget.train.evaluation.options import EvaluateOptions
+from retarget.train.evaluation.scores import PairedScores
 from retarget.train.evaluation.trials import SWEEP_UNITS, SWEEP_VALUES, Trial
 from retarget.train.metrics import both_sides, sharpness_ratio
 
@@ -263,7 +268,7 @@ def test_both_networks_are_asked_and_neither_for_the_other(make_bench: Callable[
     bench = make_bench(tools=Tools(RowMeter(), identity=Describe(), packaged=Twice()), net={"red": 7})
     scores = unpaired_scores(unpaired_outcomes(bench, [_trial(0, 3, AU12=0.6)])["net"])
     assert (scores.acd, scores.acd_packaged, scores.acd_packaged_max) == (7, 14, 14)
-    pair = paired_scores(bench, [_trial(0, 1, AU12=0.25)])["net"]
+    pair = paired_scores(paired_outcomes(bench, [_trial(0, 1, AU12=0.25)])["net"])
     assert (pair.acd, pair.acd_packaged) == (7, 14)
     assert (pair.acd_true, pair.acd_packaged_true) == (0, 0)
     alone = make_bench(tools=Tools(RowMeter(), packaged=Twice()), net={"red": 7})
@@ -304,6 +309,11 @@ def test_batches_do_not_matter(make_bench: Callable[..., Bench]) -> None:
     assert [list(part) for part in batches([1, 2, 3], 2)] == [[1, 2], [3]]
 
 
+def _paired(bench: Bench, pairs: Sequence[Trial]) -> dict[str, PairedScores]:
+    found = {label: paired_scores(outcomes) for label, outcomes in paired_outcomes(bench, pairs).items()}
+    return {label: scores for label, scores in found.items() if scores is not None}
+
+
 def test_the_true_frame_itself_is_at_distance_zero(make_bench: Callable[..., Bench], dataset: Dataset) -> None:
     target = dataset.image(1)
 
@@ -323,7 +333,7 @@ def test_the_true_frame_itself_is_at_distance_zero(make_bench: Callable[..., Ben
         HalfWay(label="there", kind="network", crop_px=SIZE),
         HalfWay(label="half", kind="network", crop_px=SIZE, share=0.5),
     ]
-    found = paired_scores(dataclasses.replace(bench, methods=methods), [_trial(0, 1, AU12=0.25)])
+    found = _paired(dataclasses.replace(bench, methods=methods), [_trial(0, 1, AU12=0.25)])
     assert found["there"].mouth.l1 == 0
     assert found["there"].eyes.perceptual == pytest.approx(0, abs=1e-6)
     assert found["half"].mouth.l1 == pytest.approx(0.5, abs=0.01)
@@ -337,11 +347,12 @@ def test_the_true_frame_itself_is_at_distance_zero(make_bench: Callable[..., Ben
 
 def test_without_features_only_l1_is_measured(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(net={})
-    found = paired_scores(bench, [_trial(0, 1, AU12=0.25)])
+    found = _paired(bench, [_trial(0, 1, AU12=0.25)])
     assert found["net"].mouth.perceptual is None
     assert found["net"].mouth.l1 > 0
     assert (found["net"].acd, found["net"].acd_true, found["net"].acd_pairs) == (None, None, 0)
-    assert paired_scores(bench, []) == {}
+    assert paired_outcomes(bench, []) == {"do nothing": [], "net": []}
+    assert paired_scores([]) is None
 
 
 def test_identity_moves_beside_what_the_true_frame_moves(
@@ -350,7 +361,7 @@ def test_identity_moves_beside_what_the_true_frame_moves(
     # The last rows' red is 10, 10, 10, 10 and becomes 10, 30, 10, 50; the edit adds 7.
     dataset.image(1)[-1, :, 0], dataset.image(3)[-1, :, 0] = 30, 50
     bench = make_bench(tools=Tools(RowMeter(), identity=Describe()), net={"red": 7}, lost={"loses_face": True})
-    found = paired_scores(bench, [_trial(0, 1, AU12=0.25), _trial(2, 3, AU12=0.25)])
+    found = _paired(bench, [_trial(0, 1, AU12=0.25), _trial(2, 3, AU12=0.25)])
     assert (found["net"].acd, found["net"].acd_true, found["net"].acd_pairs) == (7, 30, 2)
     still = found["do nothing"]
     assert (still.acd, still.acd_true, still.acd_pairs) == (0, 30, 2)
@@ -369,12 +380,13 @@ def test_a_pair_whose_face_is_lost_counts_in_neither_mean(
             return None if crop[-1, 0, 0] == 37 else super().measure(crop, near)
 
     bench = make_bench(tools=Tools(Picky(), identity=Describe()), net={"red": 7})
-    found = paired_scores(bench, [_trial(1, 0, AU12=-0.25), _trial(2, 3, AU12=0.25)])["net"]
+    found = _paired(bench, [_trial(1, 0, AU12=-0.25), _trial(2, 3, AU12=0.25)])["net"]
     assert (found.acd, found.acd_true, found.acd_pairs) == (7, 40, 1)
 
 
 def test_a_zero_edit_is_exact_or_it_is_not(make_bench: Callable[..., Bench]) -> None:
-    scores = zero_scores(make_bench(exact={}, off={"red": 51}), [0, 1, 2])
+    found = zero_outcomes(make_bench(exact={}, off={"red": 51}), [0, 1, 2])
+    scores = {label: zero_scores(outcomes) for label, outcomes in found.items()}
     assert scores["exact"].is_exact
     assert (scores["exact"].l1, scores["exact"].psnr_db, scores["exact"].ssim) == (0, math.inf, 1)
     assert not scores["off"].is_exact
@@ -386,11 +398,12 @@ def test_a_zero_edit_is_exact_or_it_is_not(make_bench: Callable[..., Bench]) -> 
 
 def test_sweeps_give_every_picture_and_count_what_can_be_reached(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(net={"share": 0.5})
-    tallies: dict[str, SweepTally] = {}
-    (sweep,) = sweeps(bench, [0], tallies)
+    outcomes: dict[str, list[SweepOutcome]] = {}
+    (sweep,) = sweeps(bench, [0], outcomes)
     assert len(sweep.pictures) == len(SWEEP_UNITS)
     assert all(len(row) == len(SWEEP_VALUES) for row in sweep.pictures)
-    scores = tallies["net"].scores()
+    scores = sweep_scores(outcomes["net"])
+    assert scores is not None
     assert scores.edits == len(SWEEP_UNITS) * (len(SWEEP_VALUES) - 1)
     assert scores.leakage == pytest.approx(0, abs=1e-4)
     # AU12 is 0 in row 0: of -1, -0.5, 0.5, 1, 1.25 can be reached 0, 0, 0.5, 1, 1; done are half of all.
@@ -399,13 +412,12 @@ def test_sweeps_give_every_picture_and_count_what_can_be_reached(make_bench: Cal
     assert scores.slopes["AU12"].slope == pytest.approx((x @ y) / (x @ x), abs=0.01)
 
 
-def test_a_sweep_tally_separates_asked_from_stray() -> None:
-    tally = SweepTally()
+def test_sweeps_separate_asked_from_stray() -> None:
     before, after = np.zeros(C, np.float32), both_sides("AU12", 0.5)
     after[list(action_units.resolve("AU26"))] = 0.25
-    tally.add("AU12", 1.0, before=before, after=after)
-    tally.add("AU12", 1.0, before=before, after=None)
-    scores = tally.scores()
+    found = [sweep_outcome(0, "AU12", 1.0, before=before, after=seen) for seen in (after, None)]
+    scores = sweep_scores(found)
+    assert scores is not None
     assert (scores.edits, scores.faces_lost) == (2, 1)
     assert scores.slopes["AU12"].slope == pytest.approx(0.5)
     assert scores.leakage == pytest.approx(0.25 / math.sqrt(2))

@@ -19,6 +19,7 @@ from retarget.train.evaluation.scores import (
     Evaluation,
     FilmRecord,
     FilmScores,
+    Interval,
     MethodScores,
     OpenFaceScores,
     PairedScores,
@@ -98,16 +99,19 @@ def test_what_was_not_measured_is_said_and_never_a_number(evaluation: Evaluation
     text = markdown(evaluation)
     assert _row(text, "identity, ACD")[:3] == ["-", "not measured", "not measured"]
     assert "- ACD: not measured: install it" in text
-    assert _row(text, "real images") == ["not measured: no weights", "-", "-"]
+    assert _row(text, "real images") == ["not measured: no weights", "-", "-", "-"]
     assert _row(text, "films: second difference of landmarks / drivers',")[2] == "not measured"
     assert "films: slope" not in text  # nothing is required of it, and nobody has a value
 
 
 def test_tables_1_and_3_are_the_papers(evaluation: Evaluation) -> None:
-    net = dataclasses.replace(evaluation.methods[2], inception=(2.94, 0.039))
-    text = markdown(dataclasses.replace(evaluation, methods=(*evaluation.methods[:2], net)))
+    net = dataclasses.replace(evaluation.methods[2], inception=(2.94, 0.039), class_score=(5.1, 0.2))
+    seen = {"real_class_score": {64: (4.5, 0.1), 256: (6.0, 0.3)}, "class_accuracy": {64: 0.5, 256: 0.75}}
+    text = markdown(dataclasses.replace(evaluation, methods=(*evaluation.methods[:2], net), **seen))
     table_1, table_3 = text.split("## Table 1")[1].split("## Table 3")
-    assert _row(table_1, "net") == ["2.940 ± 0.039", "not measured: install it", "0.250"]
+    assert _row(table_1, "net") == ["2.940 ± 0.039", "5.100 ± 0.200", "not measured: install it", "0.250"]
+    assert _row(table_1, "real images, 64 px") == ["not measured: no weights", "4.500 ± 0.100", "-", "-"]
+    assert "as often as 0.50 at 64 px, 0.75 at 256 px" in table_1
     assert _row(table_3, "do nothing") == ["0 (exact)", "∞", "1 (exact)"]
     assert _row(table_3, "net") == ["0.0123", "31.90", "0.9860"]
 
@@ -119,7 +123,7 @@ def test_openfaces_distance_has_a_column_where_it_was_measured(evaluation: Evalu
     net = dataclasses.replace(net, openface=OpenFaceScores(5, 1, 0, 0, 0.32, 0.5))
     text = markdown(dataclasses.replace(evaluation, methods=(still, warp, net)))
     table_1 = text.split("## Table 1")[1].split("## Table 3")[0]
-    assert "| method | IS ↑ | ACD ↓ | ED ↓ | ED (OpenFace) ↓ |" in table_1
+    assert "| method | IS ↑ | CS ↑ | ACD ↓ | ED ↓ | ED (OpenFace) ↓ |" in table_1
     assert [_row(table_1, m.label)[-1] for m in (still, warp, net)] == ["0.640", "not measured", "0.320"]
     assert _row(table_1, "real images")[-1] == "-"
     assert _row(text, "ED ratio, OpenFace's 17 AUs as OpenFace sees them")[:3] == ["1.000", "-", "0.500"]
@@ -229,3 +233,20 @@ def test_a_table_escapes_bars() -> None:
 
 def test_numbers_that_do_not_exist_are_dashes() -> None:
     assert [number(v) for v in (None, math.nan, math.inf, 0.12345)] == ["-", "-", "∞", "0.123"]
+
+
+def test_intervals_stand_beside_their_figures(evaluation: Evaluation) -> None:
+    names = ("ED ratio, all AUs (distance to the request, after / before)", "ED", "PSNR", "slope of AU12L", "CS")
+    intervals = dict.fromkeys(names, Interval(0.25, 0.75))
+    net = dataclasses.replace(evaluation.methods[2], intervals=intervals, class_score=(5.1, 0.2))
+    text = markdown(dataclasses.replace(evaluation, methods=(*evaluation.methods[:2], net)))
+    assert _row(text, "ED ratio, all AUs")[2] == "0.440 [0.250, 0.750] ✓"
+    assert _row(text, "ED ratio, all AUs")[1] == "0.500"
+    table_1, table_3 = text.split("## Table 1")[1].split("## Table 3")
+    assert _row(table_1, "net")[1:] == [
+        "5.100 ± 0.200 [0.250, 0.750]",
+        "not measured: install it",
+        "0.250 [0.250, 0.750]",
+    ]
+    assert _row(table_3, "net")[1] == "31.90 [0.25, 0.75]"
+    assert "0.75 [0.25, 0.75] / 0.95 (6)" in text

@@ -20,7 +20,7 @@ import torch
 from retarget.model import action_units
 from retarget.model.checkpoint import load_checkpoint
 from retarget.model.errors import RetargetError
-from retarget.model.generator import compose
+from retarget.model.generator import EditInput, compose
 from retarget.model.geometry import GeometryModel
 from retarget.model.response import FaceResponse, ResponseConfig
 from retarget.pipeline.faces import AU_SOURCE
@@ -90,7 +90,7 @@ def test_every_recipe_runs(
     assert all(math.isfinite(value) for line in lines for value in line.values())
     image, au = torch.rand(1, 3, 64, 64), torch.zeros(1, action_units.COUNT)
     editor = checkpoint.build_editor()
-    assert compose(image, editor(image, au, au + 0.2, torch.rand(1, 478, 3) * 64)).shape == image.shape
+    assert compose(image, editor(EditInput(image, au, au + 0.2, torch.rand(1, 478, 3) * 64))).shape == image.shape
 
 
 def test_a_geometry_s_response_is_used_and_never_trained(

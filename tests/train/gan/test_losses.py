@@ -50,6 +50,14 @@ def test_penalty_takes_a_patch_map_as_its_mean() -> None:
     assert gradient_penalty(score, torch.randn(3, 1), torch.randn(3, 1), torch.rand(3)).item() == pytest.approx(1)
 
 
+def test_penalty_of_a_patch_maps_sum() -> None:
+    def score(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x[:, 0], 3 * x[:, 0]], 1)  # slopes 1 and 3: their sum has 4
+
+    found = gradient_penalty(score, torch.randn(3, 1), torch.randn(3, 1), torch.rand(3), of="sum")
+    assert found.item() == pytest.approx(9)
+
+
 def test_condition_and_reconstruction() -> None:
     seen, wanted = torch.tensor([[0.0, 1.0], [0.5, 0.5]]), torch.tensor([[0.0, 0.0], [0.5, 0.0]])
     assert condition_loss(seen, wanted).item() == pytest.approx((1 + 0.25) / 4)

@@ -11,7 +11,7 @@ from torch import nn
 
 from retarget.model import action_units
 from retarget.model.editor import Editor
-from retarget.model.generator import Generator, compose
+from retarget.model.generator import EditInput, Generator, compose
 from retarget.model.geometry import GeometryModel
 from retarget.train.gan import losses
 from retarget.train.gan.batches import Batch, BatchSource
@@ -101,7 +101,7 @@ def test_the_meter_is_equation_6_without_a_critic(setting: Any) -> None:
 def test_the_papers_total_is_equation_9(make_dataset: Callable[..., Any], jaw_geometry: GeometryModel) -> None:
     torch.manual_seed(0)
     options = load_options(
-        "paper", ["generator.width=2", "generator.crop_px=64", "critic.width=2", "critic.layers=4"]
+        "paper", ["generator.width=2", "generator.crop_px=64", "critic.width=2", "critic.layers=4", "data.batch=4"]
     )
     editor, critics = build_editor(options, jaw_geometry), build_critics(options, 17)
     batch = BatchSource(make_dataset(), options.data, crop_px=64, mirror=jaw_geometry.mirror.numpy()).batch(0)
@@ -110,15 +110,48 @@ def test_the_papers_total_is_equation_9(make_dataset: Callable[..., Any], jaw_ge
     with torch.no_grad():
         edited = fake.picture
         judged = critics["whole"](edited)
-        zero = compose(batch.image, editor(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks))
-        back = compose(edited, editor(edited, batch.wanted_au, -batch.delta_au, batch.landmarks))
+        zero = compose(
+            batch.image, editor(EditInput(batch.image, batch.au, torch.zeros_like(batch.au), batch.landmarks))
+        )
+        back = compose(edited, editor(EditInput(edited, batch.wanted_au, -batch.delta_au, batch.landmarks)))
         by_hand = (
             -judged.realism.mean()
             + 150 * (judged.au - editor.known(batch.wanted_au)).square().mean()
             + 30 * ((zero - batch.image).abs().mean() + (back - batch.image).abs().mean())
-            + 5e-6 * losses.total_variation(edited)
+            # As released: lambda_4 = 5e-6 of the sum over all pictures of a batch of 16.
+            + 5e-6 * 16 * losses.total_variation(edited)
         )
     assert parts["total"].item() == pytest.approx(by_hand.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ganimation", "ganimation-relative"])
+def test_ganimations_losses_are_those_of_its_released_code(
+    name: str, make_dataset: Callable[..., Any], jaw_geometry: GeometryModel
+) -> None:
+    torch.manual_seed(0)
+    sizes = ["generator.width=2", "generator.crop_px=64", "critic.width=2", "critic.layers=4", "data.batch=4"]
+    options = load_options(name, sizes)
+    editor, critics = build_editor(options, jaw_geometry), build_critics(options, 17)
+    batch = BatchSource(make_dataset(), options.data, crop_px=64, mirror=jaw_geometry.mirror.numpy()).batch(0)
+    fake = apply_editor(editor, batch)
+    _, parts = generator_step(dict(critics), editor, batch, fake, options.losses, perceptual=None)
+
+    def sum_of_variation(mask: torch.Tensor) -> torch.Tensor:
+        right, down = mask[..., :-1] - mask[..., 1:], mask[..., :-1, :] - mask[..., 1:, :]
+        return right.abs().sum() + down.abs().sum()
+
+    with torch.no_grad():
+        judged = critics["whole"](fake.picture)
+        back = editor(EditInput(fake.picture, batch.wanted_au, -batch.delta_au, batch.landmarks))
+        kept = [1 - fake.edit.mask, 1 - back.mask]  # 1 keeps all
+        by_hand = (
+            -judged.realism.mean()
+            + 4000 * (judged.au - editor.known(batch.wanted_au)).square().mean() / 25
+            + 10 * (compose(fake.picture, back) - batch.image).abs().mean()
+            + 0.1 * sum(mask.mean() for mask in kept)
+            + 1e-5 * sum(sum_of_variation(mask) for mask in kept) * 25 / len(batch.image)
+        )
+    assert parts["total"].item() == pytest.approx(float(by_hand), rel=1e-4)
 
 
 def test_pairs_are_moved_by_the_true_frames_landmarks(setting: Any) -> None:

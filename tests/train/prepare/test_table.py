@@ -40,6 +40,7 @@ def test_who_and_which_recording_are_told(prepared: tuple[Dataset, Any]) -> None
     assert report.clips == len(dataset.clips)
     assert report.crops == len(dataset) == sum(1 for _ in (dataset.folder / "crops").rglob("*.png"))
     assert report.train_identities + report.eval_identities == 6
+    assert (report.train_in_clips, report.eval_in_clips) == (1, 0)  # the man; too few to divide
     # the eyes lie where the crop's spec says, and the man's smile grows
     eyes = dataset.landmarks[rows_of(dataset, "plain")[0]][[33, 263], :2].mean(0)
     np.testing.assert_allclose(eyes, (64, 0.4 * 128), atol=6)
