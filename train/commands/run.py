@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retarget.model.errors import RetargetError
+from retarget.pipeline.stream import hand_over, say
 
 from ..gan import recipes, staged_recipes
 from .stages import Stage, run_stages, stages_of
@@ -60,10 +61,10 @@ def _run(arguments: argparse.Namespace) -> int:
     options = None if stages else load_options(arguments.config, arguments.set)
     if arguments.print:
         for stage in stages or ():
-            print(f"# stage {stage.name}: {stage.command}")
-            print(as_yaml(stage.options) if stage.options else json.dumps(dict(stage.numbers)))
+            hand_over(f"# stage {stage.name}: {stage.command}")
+            hand_over(as_yaml(stage.options) if stage.options else json.dumps(dict(stage.numbers)))
         if options:
-            print(as_yaml(options), end="")
+            hand_over(as_yaml(options).rstrip("\n"))
         return 0
     if arguments.data is None:
         raise RetargetError("run needs --data DATASET; make one with `retarget-train prepare`")
@@ -89,7 +90,7 @@ def _train_stages(stages: list[Stage], arguments: argparse.Namespace) -> int:
     mark = data_mark(dataset, np.flatnonzero(dataset.usable & ~dataset.is_eval))
     path, status = run_stages(stages, arguments, folder, mark, _command)
     if not arguments.quiet:
-        print(f"{path}: {'the last stage is done' if not status and path.is_file() else 'stopped before it'}")
+        say(f"{path}: {'the last stage is done' if not status and path.is_file() else 'stopped before it'}")
     return status
 
 
@@ -130,5 +131,5 @@ def _train(options: TrainOptions, arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
     )
     if not arguments.quiet:
-        print(f"{result.checkpoint}: {result.end} after {result.step} steps; {result.seconds / 60:.1f} minutes")
+        say(f"{result.checkpoint}: {result.end} after {result.step} steps; {result.seconds / 60:.1f} minutes")
     return 143 if result.end == "terminated" else 0

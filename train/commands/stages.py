@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from retarget.model.errors import RetargetError
 from retarget.model.files import write_whole
+from retarget.pipeline.stream import say
 
 from ..gan import CHECKPOINT, STATE, Config, ConfigError, config_named
 
@@ -99,7 +100,7 @@ def run_stages(
         if left <= 0:
             return outcome, 0
         if not arguments.quiet:
-            print(f"stage {stage.name}: {stage.command}", flush=True)
+            say(f"stage {stage.name}: {stage.command}")
         status = do(list(_argv(stage, stages, arguments, folder, left)), stage.options)
         if status or time.monotonic() > deadline:
             return outcome, status
