@@ -15,7 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Norm = Literal["instance", "group", "none"]
+from .network_configs import Norm as Norm
+
 Activation = Literal["relu", "leaky"]
 Conditioning = Literal["planes", "modulation"]
 Size = Literal["same", "half", "double"]

@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from . import action_units
-
-
-@dataclass(frozen=True)
-class DiscriminatorConfig:
-    """What is needed besides the tensors to rebuild a Discriminator. Plain types, for JSON."""
-
-    width: int = 64
-    """Channels after the first convolution; each further one doubles them."""
-    layers: int = 6
-    """Convolutions with stride 2."""
-    au_count: int = action_units.COUNT
-    crop_px: int = 256
-    """S, the side of the crops it judges: the regression head covers all of S / 2**layers."""
-
-    def __post_init__(self) -> None:
-        for name in ("width", "layers", "au_count"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"DiscriminatorConfig.{name} is {value!r}, expected a whole number from 1")
-        step = 2**self.layers
-        if self.crop_px < step or self.crop_px % step:
-            raise ValueError(f"DiscriminatorConfig.crop_px is {self.crop_px}, expected a multiple of {step}")
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain types, ready for `json.dump`."""
-        return asdict(self)
+from .network_configs import DiscriminatorConfig as DiscriminatorConfig
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ ablation without v_rel). That is settled here, once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,7 @@ from . import action_units as schema
 from .errors import UnknownActionUnitError
 from .generator import Edit, EditInput, Head
 from .geometry import GeometryModel
-
-Condition = Literal["relative", "absolute"]
-"""relative: target - source (paper, Eq. 1). absolute: the target, as GANimation has it."""
+from .network_configs import Condition as Condition
 
 
 class Editor(nn.Module):

@@ -5,38 +5,12 @@ It answers with a colour image and an attention mask of what to *keep*: `(1 - A)
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from . import action_units
 from .blocks import BlockStyle, ConvBlock, with_planes
 from .generator import Edit, EditInput, Head
-
-
-@dataclass(frozen=True)
-class GanimationConfig:
-    """What is needed besides the tensors to rebuild a GanimationGenerator. Plain types, for JSON."""
-
-    width: int = 64
-    """Channels at full size."""
-    residual_blocks: int = 6
-    au_count: int = action_units.COUNT
-    """C, the length of the condition."""
-    crop_px: int = 128
-    """S, the side of the crops it was trained on; it is convolutional and works on any multiple of 4."""
-
-    def __post_init__(self) -> None:
-        for name, least in (("width", 1), ("residual_blocks", 0), ("au_count", 1), ("crop_px", 16)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"GanimationConfig.{name} is {value!r}, expected a number from {least}")
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain types, ready for `json.dump`."""
-        return asdict(self)
+from .network_configs import GanimationConfig as GanimationConfig
 
 
 class GanimationGenerator(Head):

@@ -8,25 +8,20 @@ small correction, and paints only where nothing can be moved into place: an open
 from __future__ import annotations
 
 import abc
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import action_units
-from .blocks import BlockStyle, MsfUNet, Norm, zero_initialised
+from .blocks import BlockStyle, MsfUNet, zero_initialised
 from .geometry import GeometryModel
 from .images import box_mean, warp
+from .network_configs import SHUFFLE as SHUFFLE
+from .network_configs import GanimationConfig
+from .network_configs import GeneratorConfig as GeneratorConfig
 from .raster import Raster
 from .seam import lip_seam
-
-if TYPE_CHECKING:
-    from .ganimation import GanimationConfig
-
-SHUFFLE = 2
-"""The motion head's network runs at 1/SHUFFLE of the crop: layers at full size cost most and see least."""
 
 _GATE_AU = 0.05
 """Relative action units well below this fade the network's own part out, towards exactly nothing at zero."""
@@ -37,60 +32,6 @@ _REACH_CROP_FRACTION = 1 / 512
 _MASK_REST = 2.0
 """An untrained mask is sigmoid(-2) = 0.12 inside its bound, while its paint is exactly the moved pixel: the
 picture is the warp's, yet paint has a gradient. From a mask of 0 it could never learn what to paint."""
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """What is needed besides the tensors to rebuild a Generator. Plain types, for JSON."""
-
-    head: Literal["rgb", "motion"] = "motion"
-    width: int = 32
-    """Channels of the first level; 0 (motion only) is the geometry's warp alone, without any parameter."""
-    levels: int = 4
-    """Halvings in the encoder; the paper has 4."""
-    k_msf: int = 3
-    """How many of the levels - 1 skips are MSF modules, deepest first: the paper's ablation, full at 3."""
-    au_count: int = action_units.COUNT
-    """C, the length of a relative action-unit vector."""
-    crop_px: int = 256
-    """S, the side of the crops it works on."""
-    norm: Norm = "group"
-    """"instance" is the paper's; see `blocks` for what it does to constant planes."""
-    residual_flow_fraction: float = 0.03
-    """Largest correction of the flow along each axis, as a fraction of the crop (motion)."""
-    shade_limit: float = 0.15
-    """Largest addition to the moved pixels, in [-1, 1] units: wrinkles and light, not paint (motion)."""
-    mask_dilation_fraction: float = 0.016
-    """How far painting may go beyond the openings of mouth and eyes, as a fraction of the crop (motion)."""
-
-    def __post_init__(self) -> None:
-        _require(self.head in ("rgb", "motion"), "head", self.head, "'rgb' or 'motion'")
-        _require(self.norm in get_args(Norm), "norm", self.norm, "'instance', 'group' or 'none'")
-        _require(_is_whole(self.levels, 1, 8), "levels", self.levels, "1 to 8")
-        _require(_is_whole(self.k_msf, 0, self.levels - 1), "k_msf", self.k_msf, f"0 to {self.levels - 1}")
-        _require(_is_whole(self.au_count, 1, 1000), "au_count", self.au_count, "1 to 1000")
-        least = 0 if self.head == "motion" else 1
-        _require(_is_whole(self.width, least, 1024), "width", self.width, f"{least} to 1024")
-        step = self.granularity_px
-        # The bottleneck needs more than one position, or an instance norm has nothing to measure.
-        fits = _is_whole(self.crop_px, 2 * step, 4096) and self.crop_px % step == 0
-        _require(fits, "crop_px", self.crop_px, f"a multiple of {step} from {2 * step}")
-        for name in ("residual_flow_fraction", "shade_limit", "mask_dilation_fraction"):
-            _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
-
-    @property
-    def granularity_px(self) -> int:
-        """What a crop's side has to be a multiple of."""
-        return (1 << self.levels) * (SHUFFLE if self.head == "motion" else 1)
-
-    @classmethod
-    def paper(cls, *, width: int = 64, crop_px: int = 128, k_msf: int = 3) -> GeneratorConfig:
-        """The paper's network: RGB out, instance norm, 128 px; its width as in the authors' trainer."""
-        return cls(head="rgb", width=width, crop_px=crop_px, k_msf=k_msf, norm="instance")
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain types, ready for `json.dump`."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -379,12 +320,3 @@ def _check_geometry(config: GeneratorConfig, geometry: GeometryModel | None) -> 
         raise ValueError(
             f"the geometry model has {geometry.config.au_count} action units, the generator {config.au_count}"
         )
-
-
-def _is_whole(value: object, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _require(holds: bool, name: str, value: object, wanted: str) -> None:
-    if not holds:
-        raise ValueError(f"GeneratorConfig.{name} is {value!r}, expected {wanted}")

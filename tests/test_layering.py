@@ -71,7 +71,7 @@ DATA = {
     "pipeline.faces": ("face_landmarker.task", "canonical_face.npy", "mesh_triangles.npy", "__init__.pyi"),
     "pipeline.review": ("report_page.html", "report_page.css", "report_page.js", "__init__.pyi"),
     "train": ("py.typed", "__init__.pyi"),
-    "train.gan": ("recipes.yaml", "__init__.pyi"),
+    "train.gan": ("recipes.yaml", "staged_recipes.yaml", "__init__.pyi"),
 }
 
 

@@ -18,6 +18,7 @@ from .fit import save_geometry as save_geometry
 from .gan import ConfigError as ConfigError
 from .gan import CriticOptions as CriticOptions
 from .gan import DataOptions as DataOptions
+from .gan import FittedGeometry as FittedGeometry
 from .gan import GeneratorOptions as GeneratorOptions
 from .gan import LossOptions as LossOptions
 from .gan import RegionCriticOptions as RegionCriticOptions
@@ -26,6 +27,8 @@ from .gan import ScheduleOptions as ScheduleOptions
 from .gan import TrainingError as TrainingError
 from .gan import TrainOptions as TrainOptions
 from .gan import TrainResult as TrainResult
+from .gan import WarmStart as WarmStart
+from .gan import begun_with as begun_with
 from .gan import export_checkpoint as export_checkpoint
 from .gan import geometry_of as geometry_of
 from .gan import load_options as load_options

@@ -16,6 +16,7 @@ from retarget.model.geometry import GeometryModel
 from retarget.model.mesh import MOUTH
 from retarget.pipeline.faces import alignment, apply, canonical_face, crop_matrix
 from retarget.train.data import Dataset, open_dataset, save_dataset
+from retarget.train.gan import FittedGeometry
 
 JAW = action_units.resolve("AU26")[0]
 
@@ -103,6 +104,12 @@ def jaw_geometry(make_geometry: Callable[..., GeometryModel]) -> GeometryModel:
         return move
 
     return make_geometry({"AU26": opened})
+
+
+@pytest.fixture(scope="session")
+def drawn_geometry(jaw_geometry: GeometryModel) -> FittedGeometry:
+    """The same, fitted to nobody."""
+    return FittedGeometry(jaw_geometry, people=())
 
 
 @pytest.fixture(scope="session")

@@ -32,14 +32,18 @@ COMMANDS = (prepare, fit_geometry, fit_response, run, evaluate, export)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = arguments_of(list(sys.argv[1:] if argv is None else argv))
+    do: Callable[[argparse.Namespace], int] = arguments.do
+    return run_command("retarget-train", lambda: do(arguments))
+
+
+def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
+    """A command line, read: `do` of it does it."""
     flags = parser("retarget-train", DESCRIPTION)
     commands = flags.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_to(commands)
-    arguments = flags.parse_args(given)
-    do: Callable[[argparse.Namespace], int] = arguments.do
-    return run_command("retarget-train", lambda: do(arguments))
+    return flags.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -97,11 +97,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _labelled(text: str) -> tuple[str, Path]:
-    """label and file of `LABEL=FILE`, `FILE`, or `default`; a run's checkpoint is called after its folder."""
+    """label and file of `LABEL=FILE`, `FILE`, or `default`; a run's checkpoints are called after its folder."""
     from retarget.model.checkpoint import default_checkpoint_path
 
     label, equals, name = text.partition("=")
     path = Path(name if equals else text)
     if str(path) == "default":
         return (label if equals else "default"), default_checkpoint_path()
-    return (label if equals else path.parent.name if path.stem == "checkpoint" else path.stem), path
+    names = {"checkpoint": path.parent.name, "best": f"{path.parent.name} at its best"}
+    return (label if equals else names.get(path.stem, path.stem)), path

@@ -43,7 +43,7 @@ def _fit_geometry(arguments: argparse.Namespace) -> int:
         for number, done in enumerate(history):
             print(
                 f"round {number}: distance to the asked expression {done.distance_ratio:.3f} of doing nothing, "
-                f"slope {done.slope:.2f}, motion {done.growth:.2f} ({done.faces} faces of people held out)"
+                f"slope {done.slope:.2f}, motion {done.growth:.2f} ({done.faces} faces no correction has seen)"
             )
         provenance["calibration"] = [vars(done) for done in history]
     save_geometry(arguments.output, geometry, dataset, provenance)

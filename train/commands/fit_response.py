@@ -40,7 +40,7 @@ def _fit_response(arguments: argparse.Namespace) -> int:
         raise RetargetError("fit-response needs --steps from 1 and --edits from 0")
     from retarget.model.checkpoint import load_checkpoint
 
-    from ..data import of_geometry, open_dataset, trained_people
+    from ..data import known_among, of_geometry, open_dataset, trained_people
     from ..fit import fit_motion, is_worse, save_geometry
     from ..gan import geometry_in
     from ..metrics import CropMeter
@@ -48,6 +48,13 @@ def _fit_response(arguments: argparse.Namespace) -> int:
     dataset, checkpoint = open_dataset(arguments.dataset), load_checkpoint(arguments.checkpoint)
     editor = checkpoint.build_editor()
     given = geometry_in(arguments.checkpoint, editor)
+    earlier = trained_people(checkpoint.provenance)
+    set_aside = (dataset.identities[i] for i in set(dataset.identity[dataset.is_eval].tolist()))
+    if shared := known_among(set_aside, earlier or ()):
+        raise RetargetError(
+            f"{arguments.checkpoint}: was trained on {shared[0]}, one of {len(shared)} whom the dataset sets "
+            "aside for evaluation; split the dataset otherwise, or start from a geometry of its training people"
+        )
     with CropMeter() as meter:
         geometry, measured = fit_motion(
             editor,
@@ -60,10 +67,9 @@ def _fit_response(arguments: argparse.Namespace) -> int:
         )
     for name, value in measured["scores"].items():
         print(f"{name:<16}{value:.3f}")
-    provenance = of_geometry(checkpoint.provenance)
     worse = is_worse(measured["scores"])
-    earlier = trained_people(checkpoint.provenance)
-    provenance = {**provenance, "response_left_out" if worse else "response": measured}
+    outcome = {"response_left_out" if worse else "response": measured}
+    provenance = {**of_geometry(checkpoint.provenance), **outcome}
     kept = given if worse else geometry
     save_geometry(arguments.output, kept, dataset, provenance, earlier_people=earlier)
     print(f"{arguments.output}: written")

@@ -5,9 +5,12 @@ from .dataset import shared_identities as shared_identities
 from .layout import ABOUT_FILE as ABOUT_FILE
 from .layout import CROPS_FOLDER as CROPS_FOLDER
 from .layout import SPLITS as SPLITS
+from .provenance import file_mark as file_mark
+from .provenance import known_among as known_among
 from .provenance import of_geometry as of_geometry
 from .provenance import people_of as people_of
 from .provenance import person_marks as person_marks
+from .provenance import set_aside_people as set_aside_people
 from .provenance import trained_people as trained_people
 from .reading import open_dataset as open_dataset
 from .writing import save_dataset as save_dataset

@@ -40,7 +40,7 @@ from ..data import Dataset
 from ..metrics import inception_score
 from .bench import Bench, Tools, open_tools
 from .cast import Cast, choose
-from .checks import check_clips, check_labels, check_people, make_folder, usable_rows
+from .checks import check_clips, check_labels, check_people, make_folder, packaged_may_judge, usable_rows
 from .edits import EDITS_FOLDER, EditFolder, edit_list
 from .errors import EvaluationError
 from .film import FilmMeter, FilmOptions, FilmOutcome, film_pairs
@@ -48,7 +48,7 @@ from .findings import Findings
 from .grids import write_judged, write_moments, write_pairs, write_strips, write_sweep, write_unpaired, write_worst
 from .intervals import FEWEST_PEOPLE, with_film_intervals, with_intervals
 from .measurements import Outcome, SweepOutcome, paired_outcomes, sweeps, unpaired_outcomes, zero_outcomes
-from .methods import NOTHING_LABEL, methods_of
+from .methods import NOTHING_LABEL, methods_of, packaged_geometry
 from .openface import OpenFaceEdits, open_openface, openface_notes
 from .options import EvaluateOptions
 from .picture_judges import PictureJudges, RealPatches, Verdicts, real_kernel_floor
@@ -97,8 +97,14 @@ def evaluate(
     check_clips(options.clips)
     openface = open_openface(options.openface, output / EDITS_FOLDER) if options.openface else None
     notes = check_people(loaded, dataset, options)
+    packaged = packaged_geometry(checkpoint for _, checkpoint in loaded.values())
+    if packaged and (why := packaged_may_judge(packaged, dataset, options)):
+        packaged, notes = None, [*notes, why]
     methods = methods_of(
-        loaded, dataset_crop=dataset.crop, device=device_named(options.device, error=EvaluationError)
+        loaded,
+        dataset_crop=dataset.crop,
+        device=device_named(options.device, error=EvaluationError),
+        packaged=packaged,
     )
     make_folder(output, overwrite=options.overwrite)
     with contextlib.ExitStack() as stack:

@@ -129,12 +129,16 @@ def nothing(crop_px: int) -> Method:
 
 
 def methods_of(
-    checkpoints: Mapping[str, tuple[Path, Checkpoint]], *, dataset_crop: CropSpec, device: torch.device
+    checkpoints: Mapping[str, tuple[Path, Checkpoint]],
+    *,
+    dataset_crop: CropSpec,
+    device: torch.device,
+    packaged: Checkpoint | None = None,
 ) -> list[Method]:
     """Doing nothing, each distinct geometry's linear warp alone, and the checkpoints, in that order.
 
-    A checkpoint that is a warp alone stands for itself. Where no checkpoint has a geometry, the packaged one's is
-    the warp, so that there is always something to compare with.
+    A checkpoint that is a warp alone stands for itself. Where no checkpoint has a geometry, that of `packaged` is
+    the warp, so that there is something to compare with.
 
     Raises:
         CheckpointError: a checkpoint's crops cannot be made from the dataset's.
@@ -144,8 +148,8 @@ def methods_of(
         for label, (path, checkpoint) in checkpoints.items()
     ]
     warps = _distinct(method for method in networks if _geometry(method) is not None)
-    if not warps and (packaged := _packaged(dataset_crop, device)) is not None:
-        warps = [packaged]
+    if not warps and packaged is not None and (known := _packaged(packaged, dataset_crop, device)) is not None:
+        warps = [known]
     own = {id(method) for method in networks if method.kind == "warp"}
     added = [_warp_of(method, alone=len(warps) == 1) for method in warps if id(method) not in own]
     return [nothing(dataset_crop.size_px), *added, *networks]
@@ -181,17 +185,25 @@ def _warp_of(method: Method, *, alone: bool) -> Method:
     return dataclasses.replace(method, label=label, kind="warp", editor=editor, is_reference=True)
 
 
-def _packaged(dataset_crop: CropSpec, device: torch.device) -> Method | None:
-    """The geometry that comes with the package, at the dataset's size: it does not depend on the crop."""
+def packaged_geometry(checkpoints: Iterable[Checkpoint]) -> Checkpoint | None:
+    """The checkpoint that comes with the package, where none of these has a geometry to compare with."""
     path = default_checkpoint_path()
-    if not path.is_file():
-        return None
-    checkpoint = load_checkpoint(path)
+    has_geometry = any(_moves(checkpoint.generator_config) for checkpoint in checkpoints)
+    return None if has_geometry or not path.is_file() else load_checkpoint(path)
+
+
+def _moves(config: object) -> bool:
+    return isinstance(config, GeneratorConfig) and config.head == "motion"
+
+
+def _packaged(checkpoint: Checkpoint, dataset_crop: CropSpec, device: torch.device) -> Method | None:
+    """The geometry that comes with the package, at the dataset's size: it does not depend on the crop."""
     geometry = checkpoint.build_editor().generator.geometry
     size_px = dataset_crop.size_px
     if geometry is None or size_px % GeneratorConfig().granularity_px:
         return None
     editor = Editor(Generator(GeneratorConfig(width=0, crop_px=size_px), geometry.linear)).to(device).eval()
+    path = default_checkpoint_path()
     return Method(WARP_LABEL, "warp", size_px, editor, path, dataset_crop, checkpoint.au_source)
 
 

@@ -3,10 +3,11 @@ exactly as an uninterrupted one, and any number of processes share the same batc
 
 from __future__ import annotations
 
+import functools
 import queue
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import cv2
@@ -19,7 +20,7 @@ from retarget.model import action_units
 from retarget.model.errors import RetargetError
 from retarget.model.images import to_model
 
-from ..data import Dataset
+from ..data import Dataset, person_marks
 from .options import DataOptions
 
 _SOFT_PX = (64, 160)
@@ -66,6 +67,23 @@ class Batch:
         return Batch(**moved)
 
 
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A batch to look at."""
+
+    batch: Batch
+    targets: Tensor
+    """(B, 3, S, S) in [-1, 1]: the true frames of pairs, and whose expression the others are to take on."""
+    captions: tuple[str, ...]
+    """Of each, who becomes what."""
+    is_new: bool
+    """Whether these people are not trained on."""
+
+    def to(self, device: torch.device) -> Examples:
+        """The examples on a device."""
+        return replace(self, batch=self.batch.to(device), targets=self.targets.to(device))
+
+
 @dataclass(frozen=True)
 class _Pick:
     """What makes one row of a batch."""
@@ -85,9 +103,21 @@ class BatchSource:
     """Batches of a dataset's training people, less some that are set aside for looking at."""
 
     def __init__(
-        self, dataset: Dataset, options: DataOptions, *, crop_px: int, mirror: NDArray[np.int64], seed: int = 0
+        self,
+        dataset: Dataset,
+        options: DataOptions,
+        *,
+        crop_px: int,
+        mirror: NDArray[np.int64],
+        seed: int = 0,
+        known: Collection[str] = (),
+        set_aside: Collection[str] = (),
     ) -> None:
-        """`mirror` (478,): for each landmark its mirror image.
+        """
+        Args:
+            mirror: (478,) for each landmark its mirror image.
+            known: marks of people whom the network has been trained on before: they are not set aside, but
+            set_aside: those of them who were set aside then, and are again.
 
         Raises:
             RetargetError: too few people, or no pairs where pairs are asked for.
@@ -102,11 +132,16 @@ class BatchSource:
                 f"{dataset.folder}: {len(people)} usable person{'s' * (len(people) != 1)} to train on; "
                 "another's expression is needed as a target, add people"
             )
-        aside = _set_aside(people, options.validation_fraction, seed)
+        aside = _set_aside(people, dataset, options.validation_fraction, seed, known=known, before=set_aside)
         self.rows = usable[~np.isin(dataset.identity[usable], aside)]
         self.validation_rows = usable[np.isin(dataset.identity[usable], aside)]
         self._chance = _by_person(dataset.identity[self.rows])
         self._pairs = _Pairs(dataset, self.rows, options) if options.pair_fraction else None
+
+    @property
+    def set_aside(self) -> list[str]:
+        """Names of the people it only looks at."""
+        return [self.dataset.identities[i] for i in np.unique(self.dataset.identity[self.validation_rows])]
 
     @property
     def identities(self) -> list[str]:
@@ -118,21 +153,37 @@ class BatchSource:
         """The batch of that number: process `rank`'s share of it."""
         return self._made(self._picks(step, self.options.batch)[rank::world], is_training=True)
 
-    def validation(self, count: int) -> Batch:
-        """Pairs and strangers of people set aside (of the training people if there are none): always the same."""
-        rows = self.validation_rows if len(self.validation_rows) > 1 else self.rows
+    def examples(self, count: int) -> Examples:
+        """Pairs and strangers of people set aside (of the training people if there are none): always the same, and
+        of as many people as there are."""
+        is_new = len(self.validation_rows) > 1
+        rows, data = self.validation_rows if is_new else self.rows, self.dataset
         rng = np.random.default_rng([self.seed, 1])
-        pairs = _Pairs(self.dataset, rows, self.options) if _has_pairs(self.dataset, rows, self.options) else None
+        people = rng.permutation(np.unique(data.identity[rows])).tolist()
+        own = {person: rows[data.identity[rows] == person] for person in people[:count]}
+        movers = [_Pairs(data, of, self.options) for of in own.values() if _clips(data, of)]
         picks = []
         for i in range(count):
-            found = pairs.draw(rng) if pairs is not None and i < count // 2 else None
-            row, other = found or (int(rng.choice(rows)), int(rng.choice(rows)))
-            picks.append(_Pick(row, other, found is not None, 0))
-        return self._made(picks, is_training=False)
+            if movers and i < count // 2:
+                picks.append(_Pick(*movers[i % len(movers)].draw(rng), True, 0))
+            else:
+                one, other = (own[people[(i + k) % len(own)]] for k in (0, 1))
+                picks.append(_Pick(int(rng.choice(one)), int(rng.choice(other)), False, 0))
+        targets = to_model(np.stack([self._face(pick.other)[0] for pick in picks]))
+        captions = tuple(self._caption(pick) for pick in picks)
+        return Examples(self._made(picks, is_training=False), targets, captions, is_new)
 
-    def stream(self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2) -> BatchStream:
-        """Batches from that step on, for ever; as many as `threads` are made ahead."""
-        return _ahead(lambda step: self.batch(step, rank=rank, world=world), first_step, depth=threads)
+    def _caption(self, pick: _Pick) -> str:
+        data = self.dataset
+        one, other = (data.identities[data.identity[row]] for row in (pick.row, pick.other))
+        return f"{one}: frame {data.frame[pick.other]}" if pick.is_pair else f"{one} as {other}"
+
+    def stream(
+        self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2, ahead: int | None = None
+    ) -> BatchStream:
+        """Batches from that step on, for ever; `ahead` (None: `threads`) are made before they are asked for."""
+        make = functools.partial(self.batch, rank=rank, world=world)
+        return _ahead(make, first_step, depth=ahead or threads, threads=threads)
 
     def _picks(self, step: int, count: int) -> list[_Pick]:
         rng = np.random.default_rng([self.seed, 2, step])
@@ -243,13 +294,23 @@ def _clips(dataset: Dataset, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]
     return [frames for frames in groups if len(frames) > 1]
 
 
-def _has_pairs(dataset: Dataset, rows: NDArray[np.int64], options: DataOptions) -> bool:
-    return bool(options.pair_fraction) and bool(_clips(dataset, rows))
-
-
-def _set_aside(people: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.int64]:
-    count = min(round(fraction * len(people)), len(people) - 2)
-    return np.random.default_rng([seed, 0]).permutation(people)[:count]
+def _set_aside(
+    people: NDArray[np.int64],
+    dataset: Dataset,
+    fraction: float,
+    seed: int,
+    *,
+    known: Collection[str],
+    before: Collection[str],
+) -> NDArray[np.int64]:
+    """The people who are looked at only: those of `before`, or by chance from those not `known`; two are left."""
+    marks = [person_marks([dataset.identities[person]])[0] for person in people]
+    most = len(people) - 2
+    if kept := [person for person, mark in zip(people, marks, strict=True) if mark in before]:
+        return np.array(kept[:most], np.int64)
+    new = people[[mark not in known for mark in marks]]
+    count = min(round(fraction * len(people)), most)
+    return np.random.default_rng([seed, 0]).permutation(new)[:count]
 
 
 def _by_person(identity: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -297,9 +358,9 @@ def _shifted(faces: dict[str, NDArray[Any]], limit_px: int, rng: np.random.Gener
     return out
 
 
-def _ahead(make: Callable[[int], Batch], first: int, *, depth: int) -> BatchStream:
+def _ahead(make: Callable[[int], Batch], first: int, *, depth: int, threads: int) -> BatchStream:
     """make(first), make(first + 1), ...: each started `depth` steps before it is asked for."""
-    with ThreadPoolExecutor(depth, thread_name_prefix="batch") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="batch") as pool:
         waiting: queue.SimpleQueue[Future[Batch]] = queue.SimpleQueue()
         step = first
         try:

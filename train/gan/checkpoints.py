@@ -10,28 +10,8 @@ from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import GeometryModel
 
-from ..data import of_geometry, people_of, trained_people
-
-
-def geometry_of(path: Path) -> GeometryModel:
-    """The geometry model of a checkpoint, on the CPU.
-
-    Raises:
-        CheckpointError: the file cannot be used.
-        RetargetError: it has no geometry.
-    """
-    return geometry_in(path, load_checkpoint(path).build_editor())
-
-
-def geometry_in(path: Path, editor: Editor) -> GeometryModel:
-    """The geometry model of an editor that was read from `path`.
-
-    Raises:
-        RetargetError: it has none.
-    """
-    if editor.generator.geometry is None:
-        raise RetargetError(f"{path}: has no geometry model; name a checkpoint of `retarget-train fit-geometry`")
-    return editor.generator.geometry
+from ..data import people_of, trained_people
+from .fitted import geometry_in, geometry_of
 
 
 def _with_geometry(editor: Editor, path: Path, geometry: GeometryModel) -> None:
@@ -64,10 +44,9 @@ def export_checkpoint(
         raise RetargetError(f"{output}: exists already; name another file or use --overwrite")
     editor, provenance = kept.build_editor(), dict(kept.provenance)
     if geometry:
-        other = load_checkpoint(geometry)
-        _with_geometry(editor, checkpoint, geometry_in(geometry, other.build_editor()))
-        provenance["geometry"] = of_geometry(other.provenance)
+        other = geometry_of(geometry)
+        _with_geometry(editor, checkpoint, other.model)
+        provenance["geometry"] = dict(other.provenance)
         data = {key: value for key, value in provenance.get("data", {}).items() if key != "people"}
-        people = (trained_people(part.provenance) for part in (kept, other))
-        provenance["data"] = data | people_of(*people)
+        provenance["data"] = data | people_of(trained_people(kept.provenance), other.people)
     save_editor(output, editor, crop=kept.crop, au_source=kept.au_source, provenance=provenance, precision="fp16")

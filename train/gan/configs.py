@@ -40,7 +40,16 @@ class Config:
 
 def recipes() -> dict[str, dict[str, Any]]:
     """The recipes by name, as they stand in the package's file."""
-    text = resources.files(__package__).joinpath("recipes.yaml").read_text(encoding="utf-8")
+    return _packaged("recipes.yaml")
+
+
+def staged_recipes() -> dict[str, dict[str, Any]]:
+    """The recipes of several stages by name, as they stand in the package's file."""
+    return _packaged("staged_recipes.yaml")
+
+
+def _packaged(name: str) -> dict[str, dict[str, Any]]:
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     node = read_yaml(text, kind="the recipes")
     assert node is not None
     return dict(plain(node))
@@ -71,7 +80,7 @@ def _value(change: str, text: str) -> Any:
 
 
 def _found(config: str, *, seen: tuple[str, ...] = ()) -> Config:
-    known = recipes()
+    known = recipes() | staged_recipes()
     path = Path(config)
     if config in known:
         found = Config(known[config])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -69,22 +71,9 @@ class EyeCritic(Critic):
 
 def build_critics(options: TrainOptions, au_count: int) -> nn.ModuleDict:
     """The critics that the options name: "whole", "mouth", "eyes"."""
-    critics: dict[str, nn.Module] = {}
-    if options.critic is not None:
-        whole = DiscriminatorConfig(
-            width=options.critic.width,
-            layers=options.critic.layers,
-            au_count=au_count,
-            crop_px=options.generator.crop_px,
-        )
-        critics["whole"] = Critic(whole)
-    if options.region_critic is not None:
-        for name, kind in (("mouth", MouthCritic), ("eyes", EyeCritic)):
-            config = DiscriminatorConfig(
-                width=options.region_critic.width,
-                layers=options.region_critic.layers,
-                au_count=len(kind.units),
-                crop_px=options.region_critic.view_px,
-            )
-            critics[name] = kind(config)
-    return nn.ModuleDict(critics)
+    counts = {"whole": au_count, **{name: len(kind.units) for name, kind in _REGIONS.items()}}
+    configs = options.critic_configs(counts)
+    return nn.ModuleDict({name: _REGIONS.get(name, Critic)(config) for name, config in configs.items()})
+
+
+_REGIONS: Mapping[str, type[MouthCritic] | type[EyeCritic]] = {"mouth": MouthCritic, "eyes": EyeCritic}

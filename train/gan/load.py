@@ -21,7 +21,7 @@ def load_options(config: str, changes: Sequence[str] = ()) -> TrainOptions:
     Raises:
         ConfigError: no such recipe or file, or what it says cannot be used; names the line, and the nearest key.
     """
-    return _checked(config, config_named(config, changes))
+    return checked(config, config_named(config, changes))
 
 
 def as_yaml(options: TrainOptions) -> str:
@@ -50,7 +50,14 @@ _Representer.add_representer(float, _Representer.represent_number)
 _Representer.add_representer(str, _Representer.represent_text)
 
 
-def _checked(config: str, found: Config) -> TrainOptions:
+def checked(config: str, found: Config) -> TrainOptions:
+    """The options that were found under that name.
+
+    Raises:
+        ConfigError: what it says cannot be used; names the line, and the nearest key.
+    """
+    if "stages" in found.values:
+        raise ConfigError(f"{config}: is a recipe of stages, which `retarget-train run` does one after the other")
     try:
         options = TrainOptions.model_validate(found.values)
     except ValidationError as error:
@@ -59,11 +66,17 @@ def _checked(config: str, found: Config) -> TrainOptions:
         place = found.place_of(problem["loc"]) or config
         if problem["type"] == "extra_forbidden":
             raise ConfigError(f"{place}: unknown option {key}; {_nearest(key)}") from error
-        raise ConfigError(f"{place}: {key} is {problem['input']!r}; {problem['msg'].lower()}") from error
+        wanted = problem["msg"].lower().removeprefix("value error, ")
+        if problem["type"] in ("model_type", "model_attributes_type"):
+            wanted = "write its options as key: value"
+        raise ConfigError(f"{place}: {key or 'it'} is {problem['input']!r}; {wanted}") from error
     if options.critic is None and options.region_critic is None:
         raise ConfigError(f"{config}: there is no critic; set critic or region_critic")
     try:
         options.generator.config(len(options.au_names))
+        options.critic_configs({"whole": len(options.au_names), "mouth": 1, "eyes": 1})
+        if options.generator.width == 0:
+            raise ValueError("generator.width is 0, which leaves nothing to train; expected 1 or more")
     except ValueError as error:
         raise ConfigError(f"{config}: {error}") from error
     return options

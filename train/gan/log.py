@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .state import LOG
+from .layout import LOG, written
 
 
 class Log:
@@ -24,17 +24,21 @@ class Log:
         """Values by name, of that step."""
         if not self._is_on or not values:
             return
-        with (self._folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
+        line = json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n"
+        with written(self._folder / LOG), (self._folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(line)
         if "total" in values:
             self.headline = f"loss {values['total']:.3g}"
-        for name, value in values.items():
-            if board := self._opened():
-                board.add_scalar(name, value, step)
+        with written(self._folder):
+            for name, value in values.items():
+                if board := self._opened():
+                    board.add_scalar(name, value, step)
 
     def picture(self, step: int, picture: Any) -> None:
         """The sample grid (h, w, 3) uint8 RGB, for TensorBoard alone."""
-        if board := self._opened():
+        with written(self._folder):
+            if not (board := self._opened()):
+                return
             board.add_image("samples", picture, step, dataformats="HWC")
 
     def _opened(self) -> Any:

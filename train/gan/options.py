@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from retarget.model import action_units
-from retarget.model.editor import Condition
-from retarget.model.ganimation import GanimationConfig
-from retarget.model.generator import GeneratorConfig
+from retarget.model.network_configs import Condition, DiscriminatorConfig, GanimationConfig, GeneratorConfig
 from retarget.pipeline.files import as_number
+
+BestBy = Literal["auto", "true_frame", "expression", "zero_edit"]
+"""auto: the first of the others that can be measured."""
 
 
 class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _number_as_written(cls, value: Any, info: ValidationInfo) -> Any:
         """`1e3` and `012` are text in YAML, and a thousand and twelve where a number is wanted."""
-        kind = cls.model_fields[info.field_name or ""].annotation
-        return as_number(value) if kind in (int, float, int | None) else value
+        if cls.model_fields[info.field_name or ""].annotation not in (int, float, int | None):
+            return value
+        if isinstance(value, bool):
+            raise ValueError("input should be a number")
+        return as_number(value)
 
 
 class GeneratorOptions(_Options):
@@ -160,6 +165,8 @@ class RunOptions(_Options):
     log_steps: int = Field(default=10, ge=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on a GPU that has it. The gradient penalty and all geometry stay in fp32."""
+    best_by: BestBy = "auto"
+    """The score, on people set aside, of which `best.safetensors` has the least; see `gan/validation.py`."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile the generator's network; auto: on a GPU."""
     loader_threads: int = Field(default=2, ge=1)
@@ -195,6 +202,31 @@ class TrainOptions(_Options):
     def au_names(self) -> tuple[str, ...]:
         """The network's action units."""
         return action_units.NAMES if self.action_units == "all" else action_units.OPENFACE_NAMES
+
+    def critic_configs(self, au_counts: Mapping[str, int]) -> dict[str, DiscriminatorConfig]:
+        """The critics' own configs: of "whole", and of the regions that are looked at; `au_counts` of each.
+
+        Raises:
+            ValueError: one makes no sense; the message names the option.
+        """
+        found = {}
+        for name, au_count in au_counts.items():
+            is_whole = name == "whole"
+            options = self.critic if is_whole else self.region_critic
+            if options is None:
+                continue
+            side = self.generator.crop_px if isinstance(options, CriticOptions) else options.view_px
+            if side % 2**options.layers or side < 2**options.layers:
+                option = "generator.crop_px" if is_whole else "region_critic.view_px"
+                layers = f"{'' if is_whole else 'region_'}critic.layers"
+                raise ValueError(
+                    f"{option} is {side}, which {layers}={options.layers} cannot halve so often; expected a "
+                    f"multiple of {2**options.layers}"
+                )
+            found[name] = DiscriminatorConfig(
+                width=options.width, layers=options.layers, au_count=au_count, crop_px=side
+            )
+        return found
 
     @property
     def learning_hash(self) -> str:

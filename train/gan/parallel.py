@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -49,10 +49,17 @@ def same_start(modules: Iterable[nn.Module], group: Group) -> None:
 
 
 def average_gradients(module: nn.Module, group: Group) -> None:
-    """Every gradient becomes its mean over the processes; one transfer for all of them."""
+    """Every gradient becomes its mean over the processes; one transfer for all of them.
+
+    What one process has no use for may matter to another: its share of pictures may be without pairs.
+    """
     if group.world == 1:
         return
-    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    gradients = []
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            gradients.append(parameter.grad)
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     flat /= group.world
@@ -69,10 +76,21 @@ def any_of(flag: bool, group: Group, device: torch.device) -> bool:
     return bool(value > 0)
 
 
-def mean_of(values: Tensor, group: Group) -> Tensor:
-    """The mean over the processes."""
+def means_of(watched: Mapping[str, Tensor], others: Mapping[str, Tensor], group: Group) -> dict[str, float]:
+    """Scalars by name, each the mean over the processes that have it; waits for the device once.
+
+    `watched` are everybody's and may come each step; `others` cost a message and may be missing in some.
+    """
+    watch = torch.stack(list(watched.values())).float()
     if group.world > 1:
-        values = values.clone()
-        dist.all_reduce(values)
-        values /= group.world
+        dist.all_reduce(watch)
+        watch /= group.world
+    found = torch.cat([watch, *(value.detach().float().view(1) for value in others.values())]).tolist()
+    values = dict(zip([*watched, *others], found, strict=True))
+    if group.world > 1 and others:
+        everybody: list[dict[str, float]] = [{}] * group.world
+        dist.all_gather_object(everybody, {name: values[name] for name in others})
+        for name in {name: None for one in everybody for name in one}:
+            known = [one[name] for one in everybody if name in one]
+            values[name] = sum(known) / len(known)
     return values

@@ -1,4 +1,4 @@
-"""The sample grid: what the network does to people it does not train on, as a picture and as numbers."""
+"""The sample sheet: what the network does to people it does not train on."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retarget.model.editor import Editor
-from retarget.model.images import from_model, warp
+from retarget.model.files import write_whole
+from retarget.model.images import from_model
 
-from . import losses
-from .batches import Batch
-from .regions import feature_mask
-from .state import TrainingError
-from .steps import Edited, apply_editor
+from .batches import Examples
+from .layout import written
+from .steps import Edited
 
 COLUMNS = ("source", "warp", "edit", "mask", "target")
+HEADING_PX, CAPTION_PX = 20, 16
+_INK, _PAPER = (230, 230, 230), (24, 24, 24)
 
 
-@torch.no_grad()
-def sample(editor: Editor, batch: Batch, *, rows: int) -> tuple[NDArray[np.uint8], dict[str, float]]:
-    """(h, w, 3) uint8 RGB, a row an example: source, geometry's warp, edit, mask, and the target of pairs; and
-    what the pairs among them are off by, in mouth and eyes, relative to the warp.
-    """
-    fake = apply_editor(editor, batch)
-    warped = warp(batch.image, fake.edit.flow)
-    return _grid(batch, fake, warped, rows), _scores(batch, fake, warped)
+def sheet(examples: Examples, fake: Edited, warped: Tensor, *, rows: int) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 RGB, a row an example, half of them pairs: source, geometry's warp, edit, mask, and target
+    (the true frame, or the face whose expression is wanted); with headings, and who becomes what."""
+    batch = examples.batch
+    order = [*range(min(batch.pairs, rows // 2)), *range(batch.pairs, len(batch.image))][:rows]
+    size = batch.image.shape[-1]
+    lines = [_line(COLUMNS, size, HEADING_PX)]
+    for i in order:
+        mask = fake.edit.mask[i].expand(3, -1, -1) * 2 - 1
+        cells = [batch.image[i], warped[i], fake.picture[i], mask, examples.targets[i]]
+        lines.append(np.asarray(from_model(torch.cat(cells, dim=2).float().cpu()).numpy(), np.uint8))
+        lines.append(_line((examples.captions[i],), size, CAPTION_PX))
+    return np.concatenate(lines)
 
 
 def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
@@ -38,30 +43,17 @@ def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     Raises:
         TrainingError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), picture[..., ::-1]):
-        raise TrainingError(f"{path}: cannot be written; check the folder and the disk's free space")
+    data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+    with written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
 
 
-def _scores(batch: Batch, fake: Edited, warped: Tensor) -> dict[str, float]:
-    if not batch.pairs:
-        return {}
-    count, target = batch.pairs, batch.pair_image
-    mask = feature_mask(batch.pair_landmarks, target.shape[-1])
-    ours, theirs = (losses.pixel_loss(x[:count], target, mask, scales=1) for x in (fake.picture, warped))
-    sharp, plain = (losses.gradient_loss(x[:count], target, mask) for x in (fake.picture, warped))
-    return {
-        "pixel_over_warp": float(ours / theirs.clamp(min=1e-6)),
-        "gradient_over_warp": float(sharp / plain.clamp(min=1e-6)),
-    }
-
-
-def _grid(batch: Batch, fake: Edited, warped: Tensor, rows: int) -> NDArray[np.uint8]:
-    # Half of the rows pairs, half strangers.
-    order = [*range(min(batch.pairs, rows // 2)), *range(batch.pairs, len(batch.image))]
-    lines = []
-    for i in order[:rows]:
-        mask = fake.edit.mask[i].expand(3, -1, -1) * 2 - 1
-        target = batch.pair_image[i] if i < batch.pairs else torch.zeros_like(mask)
-        lines.append(torch.cat([batch.image[i], warped[i], fake.picture[i], mask, target], dim=2))
-    return np.asarray(from_model(torch.cat(lines, dim=1).float().cpu()).numpy(), np.uint8)
+def _line(texts: tuple[str, ...], cell_px: int, height_px: int) -> NDArray[np.uint8]:
+    """A band as wide as the sheet, a text at the left of each cell."""
+    band = np.full((height_px, len(COLUMNS) * cell_px, 3), _PAPER, np.uint8)
+    for i, text in enumerate(texts):
+        plain = text.encode("ascii", "replace").decode()  # cv2's fonts have no other letters
+        at = (i * cell_px + 3, height_px - 5)
+        cv2.putText(band, plain, at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, _INK, 1, cv2.LINE_AA)
+    return band

@@ -1,28 +1,23 @@
-"""A training run at rest: the folder it lives in, the state it resumes from, the checkpoint it gives."""
+"""A training run at rest: the state it resumes from. Never one that cannot be gone on from."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from retarget.model.errors import RetargetError
 from retarget.model.files import whole_file
 
-STATE = "state.pt"
-CHECKPOINT = "checkpoint.safetensors"
-OPTIONS = "options.yaml"
-LOG = "log.jsonl"
-SAMPLES = "samples"
+from .layout import STATE, TrainingError, check_folder, written
 
-
-class TrainingError(RetargetError, RuntimeError):
-    """Training cannot go on."""
-
-    exit_code = 1
+NETWORKS = ("editor", "average", "critics", "generator_optimiser", "critic_optimiser")
+"""What of a state has tensors of its own to load."""
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -32,31 +27,54 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
         TrainingError: it cannot be written; what was there before is still there.
     """
     path = folder / STATE
-    try:
-        with whole_file(path) as part:
-            torch.save(dict(state), part)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        reason = " ".join(str(error).split())
-        raise TrainingError(f"{path}: cannot be written ({reason}); the state before it is kept") from error
+    with written(path), whole_file(path) as part:
+        torch.save(dict(state), part)
 
 
-def load_state(folder: Path, *, learning_hash: str) -> dict[str, Any]:
-    """The state to resume a run from, on the CPU.
+def check_finite(folder: Path, state: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        TrainingError: a network or an optimiser holds what is not finite.
+    """
+    for name in NETWORKS:
+        tensors = [tensor for tensor in _tensors(state[name]) if tensor.is_floating_point()]
+        if tensors and not bool(torch.stack([torch.isfinite(tensor).all() for tensor in tensors]).all()):
+            raise TrainingError(
+                f"the {name.replace('_', ' ')} is not finite after step {state['step']}; the last good state is "
+                f"kept in {folder}, try a lower schedule.learning_rate"
+            )
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """What `save_state` wrote, on the CPU.
 
     Raises:
-        RetargetError: there is none, it is damaged, or it was made with options that learn something else.
+        RetargetError: there is none, or it is damaged.
     """
+    check_folder(folder, resume=True)
     path = folder / STATE
-    if not path.is_file():
-        raise RetargetError(f"{path} does not exist; there is nothing to resume, leave out --resume")
     try:
+        with zipfile.ZipFile(path) as parts:
+            if damaged := parts.testzip():
+                raise RuntimeError(f"its part {damaged} was changed")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        theirs = state["learning_hash"]
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, OSError) as error:
-        raise RetargetError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); start anew") from error
-    if theirs != learning_hash:
-        raise RetargetError(
-            f"{path} was made with other options (compare {folder / OPTIONS}); resume with those, or start anew "
-            "in another folder"
-        )
+        if missing := {"learning_hash", "step", *NETWORKS} - set(state):
+            raise KeyError(f"it lacks {min(missing)}")
+    except (
+        RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, KeyError, TypeError, OSError,
+    ) as error:  # fmt: skip
+        raise damaged_state(path, error) from error
     return state
+
+
+def damaged_state(path: Path, error: Exception) -> RetargetError:
+    """A state that cannot be read, or not into these networks, in a line."""
+    return RetargetError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); start anew")
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _tensors(part)

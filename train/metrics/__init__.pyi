@@ -8,6 +8,7 @@ from .changes import response as response
 from .crop_meter import CropMeter as CropMeter
 from .expression import Expression as Expression
 from .expression import check_source as check_source
+from .expression import is_measured as is_measured
 from .expression_classes import FEWEST_PICTURES as FEWEST_PICTURES
 from .expression_classes import ExpressionClassifier as ExpressionClassifier
 from .face_meter import FaceMeter as FaceMeter

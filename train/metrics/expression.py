@@ -62,13 +62,18 @@ class Expression(nn.Module):
             return _bounded(values.index_copy(1, self.measured, _measured(shape, inner_brow)))
 
 
+def is_measured(dataset: Dataset) -> bool:
+    """Whether a dataset's action units are those that the tracker measures."""
+    return dataset.au_source == AU_SOURCE
+
+
 def check_source(dataset: Dataset) -> None:
     """That a dataset's action units are those that the tracker measures.
 
     Raises:
         RetargetError: they are not, so that what it reads from a face cannot be held against them.
     """
-    if dataset.au_source != AU_SOURCE:
+    if not is_measured(dataset):
         raise RetargetError(
             f"{dataset.folder}: its action units are of {dataset.au_source}, and this needs the tracker's own "
             f"({AU_SOURCE}); prepare it with this retarget, without OpenFace labels"

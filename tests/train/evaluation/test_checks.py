@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
 from retarget.train.data import Dataset, person_marks
+from retarget.train.evaluation.checks import check_people
 from retarget.train.evaluation.errors import EvaluationError, ReportWriteError
 from retarget.train.evaluation.evaluation import evaluate
 
@@ -110,3 +112,45 @@ def test_what_is_not_installed_is_said_first(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(EvaluationError, match=r"evaluate needs kornia; install retarget\[train\]"):
         evaluate({"net": tmp_path / "gone.safetensors"}, dataset, tmp_path / "report", tools=tools)
+
+
+def test_people_of_films_who_were_trained_on_are_refused(
+    dataset: Dataset, saved: Callable[..., Path], tmp_path: Path, quick: Any, tools: Any
+) -> None:
+    path = saved(provenance={"data": {"people": person_marks(["dan", "gil"])}})
+    films = tmp_path / "films"
+    films.mkdir()
+    for name in ("gil--take2.mp4", "d.mp4", "new.mp4", "hal.mp4"):
+        (films / name).write_bytes(b"")
+    named = dataclasses.replace(dataset, clips=("clips/a.mp4", "clips/b.mp4", "clips/c.mp4", "clips/d.mp4"))
+
+    def check(*names: str, **changes: Any) -> list[str]:
+        options = dataclasses.replace(quick, clips=tuple(films / name for name in names), **changes)
+        return check_people({"net": (path, load_checkpoint(path))}, named, options)
+
+    with pytest.raises(
+        EvaluationError, match=r"gil--take2\.mp4: shows gil, whom .*net\.safetensors was trained on"
+    ):
+        check("new.mp4", "gil--take2.mp4")
+    with pytest.raises(EvaluationError, match=r"d\.mp4: shows dan, whom .*; leave the clip out"):
+        check("new.mp4", "d.mp4")  # only the dataset says who that is
+    assert any(
+        "2 of 2 films is known by the names of their files alone" in note for note in check("new.mp4", "hal.mp4")
+    )
+    assert check("new.mp4", "hal.mp4", "gil--take2.mp4", films=2)
+    assert any("TRAIN split" in note for note in check("new.mp4", "d.mp4", split="train"))
+
+
+def test_the_packaged_warp_stays_away_from_people_it_knows(
+    dataset: Dataset, gan: Path, tmp_path: Path, quick: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluate({"gan": gan}, dataset, tmp_path / "one", quick, tools=tools)
+    assert [method.label for method in found.methods] == ["do nothing", "geometry warp alone", "gan"]
+    packaged = load_checkpoint(default_checkpoint_path())
+    knowing = dataclasses.replace(packaged, provenance={"data": {"people": person_marks(["bob"])}})
+    monkeypatch.setattr("retarget.train.evaluation.evaluation.packaged_geometry", lambda _: knowing)
+    found = evaluate({"gan": gan}, dataset, tmp_path / "two", quick, tools=tools)
+    assert [method.label for method in found.methods] == ["do nothing", "gan"]
+    assert any(
+        "no geometry warp stands beside: the packaged one was fitted to bob" in note for note in found.notes
+    )

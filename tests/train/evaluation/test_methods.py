@@ -17,7 +17,15 @@ from retarget.model.crop_spec import CropSpec
 from retarget.model.errors import CheckpointError
 from retarget.model.ganimation import GanimationConfig, GanimationGenerator
 from retarget.model.generator import Generator
-from retarget.train.evaluation.methods import NOTHING_LABEL, WARP_LABEL, Method, Plate, methods_of, nothing
+from retarget.train.evaluation.methods import (
+    NOTHING_LABEL,
+    WARP_LABEL,
+    Method,
+    Plate,
+    methods_of,
+    nothing,
+    packaged_geometry,
+)
 from retarget.train.metrics import both_sides
 
 CPU = torch.device("cpu")
@@ -116,7 +124,9 @@ def test_each_distinct_geometry_has_its_warp(make_checkpoint: Make) -> None:
 
 
 def test_without_any_geometry_the_packaged_one_is_the_warp() -> None:
-    methods = methods_of(_loaded(paper=_rgb()), dataset_crop=CropSpec(size_px=64), device=CPU)
+    methods = methods_of(
+        _loaded(paper=_rgb()), dataset_crop=CropSpec(size_px=64), device=CPU, packaged=packaged_geometry([])
+    )
     assert [m.label for m in methods] == [NOTHING_LABEL, WARP_LABEL, "paper"]
     assert methods[1].crop_px == 64
 

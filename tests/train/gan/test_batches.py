@@ -107,8 +107,9 @@ def test_nobody_set_aside_is_trained_on(make_source: Callable[..., BatchSource],
     assert not trained & seen
     assert not (trained | seen) & set(dataset.identity[dataset.is_eval])
     assert source.identities == [dataset.identities[i] for i in sorted(trained | seen)]
-    assert equal(source.validation(4), source.validation(4))
-    assert source.validation(4).pairs == 2
+    assert equal(source.examples(4).batch, source.examples(4).batch)
+    assert source.examples(4).batch.pairs == 2
+    assert source.examples(4).is_new
 
 
 def test_flagged_rows_are_left_out(make_source: Callable[..., BatchSource], make_dataset: Any) -> None:
@@ -139,4 +140,23 @@ def test_pictures_are_shifted_with_their_landmarks(make_source: Callable[..., Ba
             wide = torch.nn.functional.pad(one.image[i], (6, 6, 6, 6), value=-1.0)  # black
             torch.testing.assert_close(other.image[i], wide[:, 6 - y : 70 - y, 6 - x : 70 - x])
     assert len(moved) > 3
-    assert torch.equal(plain.validation(4).image, shifted.validation(4).image)  # those looked at stay
+    assert torch.equal(plain.examples(4).batch.image, shifted.examples(4).batch.image)  # those looked at stay
+
+
+def test_examples_are_of_different_people_and_show_their_targets(
+    make_source: Callable[..., BatchSource], make_dataset: Any
+) -> None:
+    source = make_source(dataset=make_dataset(people=6), validation_fraction=0.5, pair_fraction=0)
+    examples = source.examples(8)
+    assert examples.batch.pairs == 4  # also where nothing is learnt from pairs
+    tones = examples.batch.image[:, 1, 0, 0]
+    assert len(set((tones * 20).round().tolist())) == 3  # all who are set aside
+    torch.testing.assert_close(examples.targets[:4], examples.batch.pair_image)
+    wanted = examples.targets[4:, 1, 0, 0]
+    assert (wanted - tones[4:]).abs().min() > 0.02  # somebody else
+    assert all(": frame " in text for text in examples.captions[:4])
+    assert all(" as person " in text for text in examples.captions[4:])
+
+
+def test_without_anybody_set_aside_examples_say_so(make_source: Callable[..., BatchSource]) -> None:
+    assert not make_source().examples(4).is_new

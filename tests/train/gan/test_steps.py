@@ -17,8 +17,8 @@ from retarget.train.gan import losses
 from retarget.train.gan.batches import Batch, BatchSource
 from retarget.train.gan.critics import Critic, EyeCritic, MouthCritic, build_critics
 from retarget.train.gan.load import load_options
-from retarget.train.gan.loop import build_editor
 from retarget.train.gan.options import LossOptions
+from retarget.train.gan.run import build_editor
 from retarget.train.gan.steps import apply_editor, discriminator_step, generator_step, read_only
 from retarget.train.metrics import FaceMeter
 
