@@ -48,7 +48,8 @@ def loaded_by(statement: str, cwd: Path) -> list[str]:
         "from retarget.pipeline.batch import BatchOptions; from retarget.pipeline.jobs import Job, load_sheet",
         "from retarget.pipeline.drivers import DriverOptions, Measuring",
         "from retarget.pipeline.edit import FaceEdit, FaceRequest, PlanOptions",
-        "from retarget.model import action_units, crop_spec, errors, face_chip, files, mesh",
+        "from retarget.model import action_units, crop_spec, errors, face_chip, files, mesh, network_configs",
+        "from retarget.train.gan import as_yaml, check_folder, load_options; as_yaml(load_options('paper'))",
     ],
 )
 def test_what_is_light(statement: str, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """How fast training is on this machine, as JSON: `python -m retarget.train.benchmarks.training DATASET`.
 
-For each recipe: steps and pictures per second, the share of a step spent waiting for data, peak memory, and how
-much of the rate at which this machine multiplies large matrices the step's arithmetic reaches.
+For each recipe: steps and pictures per second, the share of a step spent waiting for data, how often an update
+waits for the device to tell it a number, peak memory, and how much of the rate at which this machine multiplies
+large matrices the step's arithmetic reaches.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def measure(
         "steps_per_second": round(1 / seconds, 4),
         "pictures_per_second": round(pictures / seconds, 2),
         "waiting_for_data_share": round(statistics.median(waits), 4),
+        "waits_for_device_per_update": round(counter.waits / (options.schedule.critic_steps + 1), 2),
         "gflop_per_step": round(flops / 1e9, 1),
         "share_of_matrix_rate": round(flops / seconds / matrix_flops, 4),
         "peak_memory_mib": round(_peak_memory_bytes(device) / 2**20),
@@ -113,6 +115,9 @@ def matrix_rate(device: torch.device) -> float:
     return 2 * side**3 / best
 
 
+_WAITING = {torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.equal}
+
+
 class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts matrix products and convolutions as they run, 2 x multiply-adds.
 
@@ -120,8 +125,11 @@ class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     total = 0
+    waits = 1
+    """Reads of the device's memory; one, of all losses at a step's end, goes past here."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.waits += func._overloadpacket in _WAITING
         out = func(*args, **(kwargs or {}))
         if (formula := flop_registry.get(func._overloadpacket)) is not None:
             self.total += formula(*args, **(kwargs or {}), out_val=out)

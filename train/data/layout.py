@@ -18,6 +18,7 @@ ABOUT_FILE, TABLE_FILE, LANDMARKS_FILE = "dataset.json", "table.csv", "landmarks
 CROPS_FOLDER = "crops"
 
 ANGLES = ("yaw", "pitch", "roll")
+TEXTS = ("file", "identity", "clip", "split")
 NUMBERS = ("frame", "seconds", *ANGLES, "residual", "face_px", "sharpness")
 LEADING_COLUMNS = ("file", "identity", "clip", "frame", "seconds", "split", *NUMBERS[2:])
 """Columns before the flags and the action units, in their order."""

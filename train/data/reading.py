@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,19 @@ from retarget.model.crop_spec import CropSpec
 from retarget.model.mesh import LANDMARKS
 
 from .dataset import Dataset, DatasetError, index_names, shared_identities
-from .layout import ABOUT_FILE, ANGLES, CROPS_FOLDER, FORMAT_VERSION, LANDMARKS_FILE, SPLITS, TABLE_FILE
+from .layout import (
+    ABOUT_FILE,
+    ANGLES,
+    CROPS_FOLDER,
+    FORMAT_VERSION,
+    LANDMARKS_FILE,
+    NUMBERS,
+    SPLITS,
+    TABLE_FILE,
+    TEXTS,
+)
+
+_BLOCK_ROWS = 4096
 
 
 def open_dataset(folder: str | Path) -> Dataset:
@@ -29,7 +42,7 @@ def open_dataset(folder: str | Path) -> Dataset:
     """
     folder = Path(folder)
     about = _read_about(folder)
-    table = _Table.read(folder / TABLE_FILE)
+    table = _Table.read(folder / TABLE_FILE, (*NUMBERS, *about.flags, *action_units.NAMES))
     landmarks = _read_landmarks(folder / LANDMARKS_FILE, rows=len(table))
     files = tuple(table.texts("file"))
     _check_pictures(folder, files)
@@ -101,62 +114,107 @@ def _read_about(folder: Path) -> _About:
         raise DatasetError(f"{path}: {_words(error)} is missing or damaged; prepare again") from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Table:
-    """The table's cells by column."""
+    """The table's cells by column, numbers as numbers: only a block of them is ever held as it was written."""
 
     path: Path
-    columns: Mapping[str, Sequence[str]]
+    texts_by_name: Mapping[str, list[str]]
+    numbers_by_name: Mapping[str, NDArray[np.float64]]
+    """An empty cell is NaN; nothing else is."""
 
     @classmethod
-    def read(cls, path: Path) -> _Table:
+    def read(cls, path: Path, numbers: Sequence[str]) -> _Table:
+        """The columns of those names, where they are there, and the texts.
+
+        Raises:
+            DatasetError: it cannot be read, is empty or ragged, or a number is none.
+        """
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                header, *rows = csv.reader(file)
+                lines = csv.reader(file)
+                header = next(lines)
+                texts = {name: header.index(name) for name in TEXTS if name in header}
+                places = {name: header.index(name) for name in numbers if name in header}
+                found: dict[str, list[str]] = {name: [] for name in texts}
+                blocks: list[NDArray[np.float64]] = []
+                same: dict[str, str] = {}
+                line = 2
+                while rows := list(itertools.islice(lines, _BLOCK_ROWS)):
+                    _check_lengths(path, rows, len(header), line)
+                    columns = list(zip(*rows, strict=True))
+                    for name, place in texts.items():
+                        found[name] += [same.setdefault(cell, cell) for cell in columns[place]]
+                    blocks.append(_numbers(path, columns, places, line))
+                    line += len(rows)
         except FileNotFoundError as error:
             raise DatasetError(f"{path}: no such file; prepare the dataset again") from error
+        except StopIteration:
+            header, blocks = [], []
+        except DatasetError:
+            raise
         except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
             raise DatasetError(f"{path}: cannot be read as a table ({_words(error)}); prepare again") from error
-        if not rows:
+        if not blocks:
             raise DatasetError(f"{path}: the dataset is empty; prepare it from pictures that show faces")
-        for line, row in enumerate(rows, 2):
-            if len(row) != len(header):
-                raise DatasetError(
-                    f"{path}: line {line} has {len(row)} cells, the header {len(header)}; correct the line"
-                )
-        return cls(path, dict(zip(header, zip(*rows, strict=True), strict=True)))
+        return cls(path, found, dict(zip(places, np.concatenate(blocks, axis=1), strict=True)))
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return len(next(iter(self.numbers_by_name.values()), self.texts("file")))
 
     def texts(self, name: str) -> Sequence[str]:
-        if name not in self.columns:
-            raise DatasetError(f"{self.path}: column {name!r} is missing; prepare the dataset again")
-        return self.columns[name]
+        if name not in self.texts_by_name:
+            raise self._missing(name)
+        return self.texts_by_name[name]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        cells = self.texts(name)
-        try:
-            values = np.array(cells, np.float64)
-            bad = np.flatnonzero(~np.isfinite(values))
-        except ValueError:
-            bad = np.array([i for i, cell in enumerate(cells) if not _is_number(cell)])
-        if len(bad):
-            raise DatasetError(
-                f"{self.path}: line {bad[0] + 2}, column {name}: {cells[bad[0]]!r} is not a number; correct it"
-            )
+        if name not in self.numbers_by_name:
+            raise self._missing(name)
+        values = self.numbers_by_name[name]
+        if len(empty := np.flatnonzero(np.isnan(values))):
+            raise _no_number(self.path, int(empty[0]) + 2, name, "")
         return values
+
+    def _missing(self, name: str) -> DatasetError:
+        return DatasetError(f"{self.path}: column {name!r} is missing; prepare the dataset again")
+
+
+def _check_lengths(path: Path, rows: Sequence[Sequence[str]], cells: int, first_line: int) -> None:
+    for line, row in enumerate(rows, first_line):
+        if len(row) != cells:
+            raise DatasetError(f"{path}: line {line} has {len(row)} cells, the header {cells}; correct the line")
+
+
+def _numbers(
+    path: Path, columns: Sequence[Sequence[str]], places: Mapping[str, int], first_line: int
+) -> NDArray[np.float64]:
+    """(places, rows)"""
+    out = np.empty((len(places), len(columns[0])))
+    for values, (name, place) in zip(out, places.items(), strict=True):
+        cells = columns[place]
+        try:
+            values[:] = list(map(float, cells))
+        except ValueError:
+            values[:] = [float(cell) if _is_number(cell) else np.nan for cell in cells]
+        for at in np.flatnonzero(~np.isfinite(values)).tolist():
+            if cells[at]:
+                raise _no_number(path, at + first_line, name, cells[at])
+    return out
+
+
+def _no_number(path: Path, line: int, name: str, cell: str) -> DatasetError:
+    return DatasetError(f"{path}: line {line}, column {name}: {cell!r} is not a number; correct it")
 
 
 def _read_units(table: _Table) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """((n, 46) values, (46,) known) of the table's action-unit columns; an empty column is not known."""
-    missing = [name for name in action_units.NAMES if name not in table.columns]
+    missing = [name for name in action_units.NAMES if name not in table.numbers_by_name]
     if missing:
         raise DatasetError(
             f"{table.path}: action-unit column{'s' * (len(missing) > 1)} {', '.join(missing)} missing; "
             "prepare the dataset again, or add them empty where they are not known"
         )
-    known = np.array([any(table.columns[name]) for name in action_units.NAMES])
+    known = np.array([not np.isnan(table.numbers_by_name[name]).all() for name in action_units.NAMES])
     values = np.zeros((len(table), action_units.COUNT), np.float32)
     for i in np.flatnonzero(known):
         values[:, i] = table.numbers(action_units.NAMES[i])

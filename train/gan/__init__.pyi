@@ -1,3 +1,4 @@
+from .batches import BatchSource as BatchSource
 from .checkpoints import export_checkpoint as export_checkpoint
 from .checkpoints import save_editor as save_editor
 from .configs import Config as Config

@@ -3,7 +3,6 @@ exactly as an uninterrupted one, and any number of processes share the same batc
 
 from __future__ import annotations
 
-import functools
 import queue
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +26,8 @@ _SOFT_PX = (64, 160)
 """Size that softened pictures come back from."""
 
 _MOST_TRIES = 20
+
+_MIRRORED = list(action_units.mirrored())
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,10 @@ class Batch:
         for name in ("image", "pair_image"):
             moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
         return Batch(**moved)
+
+    def pinned(self) -> Batch:
+        """The batch in page-locked memory."""
+        return Batch(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +140,7 @@ class BatchSource:
         aside = _set_aside(people, dataset, options.validation_fraction, seed, known=known, before=set_aside)
         self.rows = usable[~np.isin(dataset.identity[usable], aside)]
         self.validation_rows = usable[np.isin(dataset.identity[usable], aside)]
-        self._chance = _by_person(dataset.identity[self.rows])
+        self._until = _cumulative(_by_person(dataset.identity[self.rows]))
         self._pairs = _Pairs(dataset, self.rows, options) if options.pair_fraction else None
 
     @property
@@ -149,6 +154,21 @@ class BatchSource:
         known = np.unique(self.dataset.identity[np.concatenate([self.rows, self.validation_rows])])
         return [self.dataset.identities[i] for i in known]
 
+    @property
+    def has_pairs(self) -> bool:
+        """Whether some of a batch are pairs."""
+        return self._pairs is not None
+
+    def draw_pair(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Rows of two frames of a clip."""
+        assert self._pairs is not None
+        return self._pairs.draw(rng)
+
+    def draw_strangers(self, rng: np.random.Generator) -> tuple[int, int]:
+        """A row, and the row whose expression it is to take on."""
+        row, other = self.rows[_drawn(rng, self._until, 2)]
+        return int(row), int(other)
+
     def batch(self, step: int, *, rank: int = 0, world: int = 1) -> Batch:
         """The batch of that number: process `rank`'s share of it."""
         return self._made(self._picks(step, self.options.batch)[rank::world], is_training=True)
@@ -160,8 +180,12 @@ class BatchSource:
         rows, data = self.validation_rows if is_new else self.rows, self.dataset
         rng = np.random.default_rng([self.seed, 1])
         people = rng.permutation(np.unique(data.identity[rows])).tolist()
+        filmed = {int(data.identity[frames[0]]) for frames in _clips(data, rows)}
         own = {person: rows[data.identity[rows] == person] for person in people[:count]}
-        movers = [_Pairs(data, of, self.options) for of in own.values() if _clips(data, of)]
+        movers = [
+            _Pairs(data, rows[data.identity[rows] == person], self.options)
+            for person in [person for person in people if person in filmed][:count]
+        ]
         picks = []
         for i in range(count):
             if movers and i < count // 2:
@@ -179,10 +203,24 @@ class BatchSource:
         return f"{one}: frame {data.frame[pick.other]}" if pick.is_pair else f"{one} as {other}"
 
     def stream(
-        self, first_step: int, *, rank: int = 0, world: int = 1, threads: int = 2, ahead: int | None = None
+        self,
+        first_step: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        threads: int = 2,
+        ahead: int | None = None,
+        pinned: bool = False,
     ) -> BatchStream:
-        """Batches from that step on, for ever; `ahead` (None: `threads`) are made before they are asked for."""
-        make = functools.partial(self.batch, rank=rank, world=world)
+        """Batches from that step on, for ever; `ahead` (None: `threads`) are made before they are asked for.
+
+        `pinned`: in memory that a GPU copies from while the processor does something else.
+        """
+
+        def make(step: int) -> Batch:
+            batch = self.batch(step, rank=rank, world=world)
+            return batch.pinned() if pinned else batch
+
         return _ahead(make, first_step, depth=ahead or threads, threads=threads)
 
     def _picks(self, step: int, count: int) -> list[_Pick]:
@@ -191,11 +229,7 @@ class BatchSource:
         picks = []
         for i in range(count):
             seed = int(rng.integers(2**62))
-            if i < pairs:
-                assert self._pairs is not None
-                row, other = self._pairs.draw(rng)
-            else:
-                row, other = (int(r) for r in rng.choice(self.rows, 2, p=self._chance))
+            row, other = self.draw_pair(rng) if i < pairs else self.draw_strangers(rng)
             picks.append(_Pick(row, other, i < pairs, seed))
         return picks
 
@@ -233,7 +267,7 @@ class BatchSource:
             wanted = _noisy(wanted, options.real_noise if pick.is_pair else options.wanted_noise, rng)
             if options.flip and rng.random() < 0.5:
                 out = {key: self._flipped(key, value) for key, value in out.items()}
-                au, wanted = (value[list(action_units.mirrored())] for value in (au, wanted))
+                au, wanted = au[_MIRRORED], wanted[_MIRRORED]
         known = data.known
         out["au"] = np.where(known, au, 0).astype(np.float32)
         out["wanted_au"] = np.where(known, wanted, 0).astype(np.float32)
@@ -248,7 +282,7 @@ class BatchSource:
 
     def _flipped(self, key: str, value: NDArray[Any]) -> NDArray[Any]:
         if key.endswith("image"):
-            return np.ascontiguousarray(value[:, ::-1])
+            return np.asarray(cv2.flip(value, 1), np.uint8)
         return (value[self._mirror] * (-1, 1, 1) + (self.crop_px, 0, 0)).astype(np.float32)
 
 
@@ -265,7 +299,7 @@ class _Pairs:
         people = np.array([dataset.identity[frames[0]] for frames in self._of_clip])
         lengths = np.array([len(frames) for frames in self._of_clip], np.float64)
         chance = _by_person(people) * np.sqrt(lengths)
-        self._chance = chance / chance.sum()
+        self._until = _cumulative(chance / chance.sum())
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
         """Two rows; the larger the change between them, the likelier.
@@ -274,7 +308,7 @@ class _Pairs:
         """
         best: tuple[int, int] | None = None
         for _ in range(_MOST_TRIES):
-            frames = self._of_clip[rng.choice(len(self._of_clip), p=self._chance)]
+            frames = self._of_clip[int(_drawn(rng, self._until, 1)[0])]
             row = int(rng.choice(frames))
             turned = np.abs(self._data.angles[frames] - self._data.angles[row]).max(1)
             change = np.linalg.norm(self._data.action_units[frames] - self._data.action_units[row], axis=1)
@@ -320,6 +354,17 @@ def _by_person(identity: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(chance / chance.sum(), np.float64)
 
 
+def _cumulative(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of chances that sum to 1, for `_drawn`."""
+    until = chance.cumsum()
+    return np.asarray(until / until[-1], np.float64)
+
+
+def _drawn(rng: np.random.Generator, until: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """What `rng.choice(len(until), count, p=chance)` draws, which sums the chances up anew each time."""
+    return np.searchsorted(until, rng.random(count), side="right")
+
+
 def _noisy(au: NDArray[np.float32], size: float, rng: np.random.Generator) -> NDArray[np.float32]:
     return np.clip(au + rng.uniform(-size, size, au.shape), 0, 1).astype(np.float32)
 
@@ -337,10 +382,8 @@ def _augmented(
             images[key] = np.asarray(cv2.resize(tiny, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     if options.color:
         gain, contrast, saturation = 1 + rng.uniform(-options.color, options.color, 3)
-        for key, image in images.items():
-            gray = image.mean(axis=2, keepdims=True)
-            vivid = gray + (image - gray) * saturation
-            images[key] = np.clip((vivid - 110) * contrast * gain + 110 * gain, 0, 255).astype(np.uint8)
+        change = _color_change(gain, contrast, saturation)
+        images = {key: np.asarray(cv2.transform(image, change), np.uint8) for key, image in images.items()}
     return images
 
 
@@ -356,6 +399,12 @@ def _shifted(faces: dict[str, NDArray[Any]], limit_px: int, rng: np.random.Gener
         else:
             out[key] = value + np.array((x, y, 0), np.float32)
     return out
+
+
+def _color_change(gain: float, contrast: float, saturation: float) -> NDArray[np.float64]:
+    """(3, 4) affine: away from gray, away from a middle of 110, brighter."""
+    vivid = saturation * np.eye(3) + (1 - saturation) / 3
+    return np.hstack([contrast * gain * vivid, np.full((3, 1), 110 * gain * (1 - contrast))])
 
 
 def _ahead(make: Callable[[int], Batch], first: int, *, depth: int, threads: int) -> BatchStream:

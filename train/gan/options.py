@@ -165,6 +165,8 @@ class RunOptions(_Options):
     log_steps: int = Field(default=10, ge=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on a GPU that has it. The gradient penalty and all geometry stay in fp32."""
+    tf32: Literal["on", "off"] = "on"
+    """Whether a GPU multiplies fp32 numbers with 10 bits of mantissa, several times as fast."""
     best_by: BestBy = "auto"
     """The score, on people set aside, of which `best.safetensors` has the least; see `gan/validation.py`."""
     compile: Literal["auto", "on", "off"] = "auto"

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from retarget.model.checkpoint import load_checkpoint
+from retarget.model.checkpoint import default_checkpoint_path, load_checkpoint
 from retarget.model.errors import RetargetError
 
 from ..data import trained_people
-from .fitted import FittedGeometry
+from .fitted import FittedGeometry, geometry_of
 from .layout import CHECKPOINT, OPTIONS, STATE
 from .options import TrainOptions
 from .warm_start import Origin, WarmStart
@@ -21,14 +21,23 @@ from .warm_start import Origin, WarmStart
 def resumed_geometry(
     state: Mapping[str, Any], folder: Path, given: FittedGeometry | None
 ) -> FittedGeometry | None:
-    """The geometry of the run before; what is given where its state says nothing.
+    """The geometry of the run before.
+
+    Where the state says nothing, that of its checkpoint, and whom it was fitted to only if it is the package's or
+    the one that is given; for a network without, what is given.
 
     Raises:
         RetargetError: another is given.
     """
-    if (kept := state.get("geometry")) is None:
+    if (kept := state.get("geometry")) is not None:
+        before = FittedGeometry.from_state(kept)
+    elif load_checkpoint(folder / CHECKPOINT).geometry_config is not None:
+        before = geometry_of(folder / CHECKPOINT)
+        known = (given, geometry_of(default_checkpoint_path()))
+        alike = next((geometry for geometry in known if geometry is not None and geometry.is_same(before)), None)
+        before = alike or FittedGeometry(before.model, people=None)
+    else:
         return given
-    before = FittedGeometry.from_state(kept)
     if given is not None and not given.is_same(before):
         raise RetargetError(
             f"{folder / STATE}: was made with another geometry; leave out --geometry, or go on from its "

@@ -122,6 +122,8 @@ class Run:
             start_normal(critics, options.generator.initial_std)
         if start is not None:
             start.put_into(editor, critics)
+        if device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.run.tf32 == "on"
         for module in (editor, critics):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         same_start((editor, critics), group)
@@ -132,7 +134,11 @@ class Run:
         if options.losses.condition_meter:
             check_source(dataset)
         meter = FaceMeter().to(device) if options.losses.condition_meter else None
-        adam = {"lr": options.schedule.learning_rate, "betas": (options.schedule.beta1, options.schedule.beta2)}
+        adam: dict[str, Any] = {
+            "lr": options.schedule.learning_rate,
+            "betas": (options.schedule.beta1, options.schedule.beta2),
+            "fused": device.type in ("cpu", "cuda"),
+        }
         return cls(
             options,
             source,
@@ -148,8 +154,8 @@ class Run:
             critics,
             perceptual,
             meter,
-            Adam([p for p in editor.parameters() if p.requires_grad], **adam),  # type: ignore[arg-type]
-            Adam(critics.parameters(), **adam),  # type: ignore[arg-type]
+            Adam([p for p in editor.parameters() if p.requires_grad], **adam),
+            Adam(critics.parameters(), **adam),
             Log(folder, is_on=group.is_first),
             judge_of(source, VALIDATION_PICTURES, device, meter),
         )
@@ -186,6 +192,7 @@ class Run:
             world=self.group.world,
             threads=self.options.run.loader_threads,
             ahead=self.options.run.loader_threads + critic_steps - 1,
+            pinned=self.device.type == "cuda",
         )
 
     def advance(self, step: int, batches: Iterator[Batch]) -> Mapping[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from retarget.model import action_units
+from retarget.train.data import reading
 from retarget.train.data.dataset import Dataset, DatasetError
 from retarget.train.data.reading import open_dataset
 from retarget.train.data.writing import save_dataset
@@ -110,3 +112,36 @@ def test_what_is_wrong_with_a_folder_is_said_in_a_line(
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nowhere: no such folder"):
         open_dataset(tmp_path / "nowhere")
+
+
+def test_a_table_is_read_block_by_block(saved: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = open_dataset(saved.folder)
+    monkeypatch.setattr(reading, "_BLOCK_ROWS", 4)
+    parts = open_dataset(saved.folder)
+    assert (parts.files, parts.identities, parts.clips) == (whole.files, whole.identities, whole.clips)
+    for name in ("action_units", "angles", "seconds", "frame", "identity", "is_eval", "sharpness"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    rename(saved.folder, "yaw", "", rows=slice(4, 5))
+    with pytest.raises(DatasetError, match="line 6, column yaw: '' is not a number; correct it"):
+        open_dataset(saved.folder)
+    rename(saved.folder, "yaw", "nan", rows=slice(5, 6))
+    with pytest.raises(DatasetError, match="line 7, column yaw: 'nan' is not a number; correct it"):
+        open_dataset(saved.folder)
+    edit(saved.folder, lambda table: [*table[:6], table[6][:-1]])
+    with pytest.raises(DatasetError, match=r"line 7 has .* cells, the header .*; correct the line"):
+        open_dataset(saved.folder)
+
+
+def test_opening_holds_numbers_and_no_texts_of_them(saved: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def repeated(table: list[list[str]]) -> list[list[str]]:
+        return [table[0], *table[1:] * 200]
+
+    edit(saved.folder, repeated)
+    np.save(saved.folder / "landmarks.npy", np.zeros((1200, 478, 3), np.float32))
+    monkeypatch.setattr(reading, "_BLOCK_ROWS", 64)
+    tracemalloc.start()
+    opened = open_dataset(saved.folder)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    cells = len(opened) * (action_units.COUNT + 10)
+    assert peak < 40 * cells  # as texts 50 bytes and more each, before any number is made of them

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from retarget.model import action_units
 from retarget.model.errors import RetargetError
 from retarget.model.geometry import GeometryModel
 from retarget.model.mesh import LEFT_EYE, RIGHT_EYE
-from retarget.train.gan.batches import Batch, BatchSource
+from retarget.train.gan.batches import Batch, BatchSource, _color_change, _cumulative, _drawn
 from retarget.train.gan.options import DataOptions
 
 JAW = action_units.resolve("AU26")[0]
@@ -118,6 +119,25 @@ def test_flagged_rows_are_left_out(make_source: Callable[..., BatchSource], make
     assert not blurred[source.rows].any()
 
 
+def test_draws_are_those_of_choice_without_summing_up_each_time() -> None:
+    chance = np.random.default_rng(1).random(500)
+    chance /= chance.sum()
+    one, other = np.random.default_rng(2), np.random.default_rng(2)
+    until = _cumulative(chance)
+    for _ in range(100):
+        assert _drawn(one, until, 2).tolist() == other.choice(500, 2, p=chance).tolist()
+
+
+def test_colours_change_about_gray_and_a_middle() -> None:
+    picture = np.array([[[200, 100, 60], [110, 110, 110]]], np.uint8)
+    for gain, contrast, saturation in ((1.1, 1, 1), (1, 0.8, 1), (1, 1, 1.2), (0.9, 1.1, 0.7)):
+        gray = picture.mean(axis=2, keepdims=True)
+        vivid = gray + (picture - gray) * saturation
+        wanted = np.clip((vivid - 110) * contrast * gain + 110 * gain, 0, 255)
+        changed = cv2.transform(picture, _color_change(gain, contrast, saturation))
+        np.testing.assert_allclose(changed, wanted, atol=0.51)
+
+
 def test_refusals(make_source: Callable[..., BatchSource], make_dataset: Any) -> None:
     with pytest.raises(RetargetError, match="1 usable person to train on"):
         make_source(dataset=make_dataset(people=1))
@@ -156,6 +176,17 @@ def test_examples_are_of_different_people_and_show_their_targets(
     assert (wanted - tones[4:]).abs().min() > 0.02  # somebody else
     assert all(": frame " in text for text in examples.captions[:4])
     assert all(" as person " in text for text in examples.captions[4:])
+
+
+def test_pairs_to_look_at_are_of_all_who_were_filmed(
+    make_source: Callable[..., BatchSource], make_dataset: Any
+) -> None:
+    """However few they are among people of stills."""
+    people = np.concatenate([np.repeat([0, 1], 5), np.arange(2, 12)])
+    names = tuple(f"person {i:02}" for i in range(12))
+    dataset = make_dataset(identity=people, clip=people, identities=names, clips=names)
+    captions = make_source(dataset=dataset).examples(4).captions
+    assert {text.split(":")[0] for text in captions[:2]} == {"person 00", "person 01"}
 
 
 def test_without_anybody_set_aside_examples_say_so(make_source: Callable[..., BatchSource]) -> None:

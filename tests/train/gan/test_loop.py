@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -24,12 +25,14 @@ from retarget.model.geometry import GeometryModel
 from retarget.model.response import FaceResponse, ResponseConfig
 from retarget.pipeline.faces import AU_SOURCE
 from retarget.train.data import person_marks
+from retarget.train.gan import loop
 from retarget.train.gan import run as run_module
 from retarget.train.gan.configs import recipes
 from retarget.train.gan.fitted import FittedGeometry
 from retarget.train.gan.layout import TrainingError
 from retarget.train.gan.load import load_options
 from retarget.train.gan.loop import train
+from retarget.train.gan.parallel import Group
 from retarget.train.gan.schedule import learning_rate
 
 SMALL = {
@@ -335,3 +338,32 @@ def test_a_full_disk_keeps_the_state_before(
         )
     assert (run / "state.pt").read_bytes() == before
     assert not (run / "state.part").exists()
+
+
+def test_more_processes_than_pictures(
+    make_dataset: Callable[..., Any],
+    drawn_geometry: FittedGeometry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "joined", lambda _: contextlib.nullcontext(Group(rank=1, world=5)))
+    with pytest.raises(
+        RetargetError, match=r"5 processes cannot share 4 pictures; raise data\.batch, or start fewer"
+    ):
+        train(
+            small("default"), make_dataset(), tmp_path / "run", geometry=drawn_geometry, device="cpu", quiet=True
+        )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(
+    make_dataset: Callable[..., Any], drawn_geometry: FittedGeometry, tmp_path: Path
+) -> None:
+    dataset = make_dataset()
+    for name in ("on", "off"):
+        options = small("paper", f"run.compile={name}")
+        train(options, dataset, tmp_path / name, geometry=drawn_geometry, device="cpu", quiet=True)
+    one, other = (weights(tmp_path / name / "checkpoint.safetensors") for name in ("on", "off"))
+    assert one.keys() == other.keys()
+    assert all(torch.allclose(one[name], other[name], atol=1e-3) for name in one)

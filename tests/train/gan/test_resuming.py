@@ -73,6 +73,18 @@ def test_the_geometry_is_remembered_with_its_people(
         tiny_run(dataset, "run", "schedule.steps=3", geometry=other, resume=True)
 
 
+def test_a_state_that_names_no_geometry_goes_on_with_that_of_its_checkpoint(
+    make_dataset: Callable[..., Any], tiny_run: Callable[..., Any], drawn_geometry: FittedGeometry, tmp_path: Path
+) -> None:
+    dataset = make_dataset()
+    tiny_run(dataset, "run")
+    without(tmp_path / "run", "geometry")
+    tiny_run(dataset, "run", MORE, geometry=None, resume=True)
+    checkpoint = load_checkpoint(tmp_path / "run/checkpoint.safetensors")
+    assert torch.equal(checkpoint.state["geometry.weight"], drawn_geometry.model.weight)
+    assert trained_people(checkpoint.provenance) is None  # whom it was fitted to was lost then
+
+
 def test_options_may_be_gained(
     make_dataset: Callable[..., Any], tiny_run: Callable[..., Any], tmp_path: Path
 ) -> None:

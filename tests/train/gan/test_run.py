@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import resource
@@ -11,12 +12,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from retarget.model.checkpoint import load_checkpoint
 from retarget.model.errors import RetargetError
 from retarget.train.data import DatasetError
 from retarget.train.gan import run as run_module
+from retarget.train.gan.fitted import FittedGeometry
 from retarget.train.gan.layout import TrainingError
+from retarget.train.gan.load import load_options
+from retarget.train.gan.parallel import Group
 from retarget.train.gan.run import Run
 
 MORE = "schedule.steps=3"
@@ -135,3 +140,33 @@ def test_gradients_are_logged(
         (logged,) = [line for line in lines if line["step"] == step and "total" in line]
         assert logged["gradient_norm/generator"] > 0
         assert logged["gradient_norm/critics"] > 0
+
+
+class Reads(TorchDispatchMode):
+    """Counts what makes a processor wait for a device, but for whole tensors."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func._overloadpacket in (torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_waits_for_the_device_once(
+    make_dataset: Callable[..., Any],
+    drawn_geometry: FittedGeometry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = load_options("paper", [
+        "generator.width=2", "generator.crop_px=64", "critic.width=2", "critic.layers=4", "data.batch=2",
+    ])  # fmt: skip
+    run = Run.build(options, make_dataset(), tmp_path, drawn_geometry, torch.device("cpu"), Group())
+    lists: list[Any] = []
+    real = torch.Tensor.tolist
+    with contextlib.closing(run.batches()) as batches:
+        run.advance(0, batches)
+        monkeypatch.setattr(torch.Tensor, "tolist", lambda self: lists.append(self) or real(self))
+        with Reads() as reads:
+            run.advance(1, batches)
+    assert (reads.count, len(lists)) == (0, 1)

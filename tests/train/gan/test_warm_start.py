@@ -72,7 +72,7 @@ def test_those_who_were_only_looked_at_stay_so(
     tiny_run(dataset, "first", "data.validation_fraction=0.34")
     aside = set_aside_people(load_checkpoint(tmp_path / "first/checkpoint.safetensors").provenance)
     assert len(aside) == 2
-    for seed in (1, 2, 3):  # by chance it would be others
+    for seed in (1, 2):  # by chance it would be others
         start = begun_with(tmp_path / "first")
         tiny_run(dataset, f"next{seed}", "data.validation_fraction=0.34", f"seed={seed}", start=start)
         kept = load_checkpoint(tmp_path / f"next{seed}/checkpoint.safetensors").provenance
