@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from . import insides
 from .mesh import LANDMARKS, STABLE
-from .openings import followers, kept_shut, met
+from .openings import brought_together, followers, kept_shut, met
 from .raster import Layers, Raster
 from .response import FaceResponse, ResponseConfig
 
@@ -100,13 +100,17 @@ class GeometryModel(nn.Module):
         *,
         may_reveal: bool = True,
         own_motion: Tensor | None = None,
+        lips_together: Tensor | None = None,
     ) -> Tensor:
         """Where the landmarks go: (B, 478, 2) pixels, for delta_au (B, C) and landmarks (B, 478, 3) pixels.
 
         Lids and lips meet but never pass through each other, and what is shut does not come ajar by a hair.
         Without `may_reveal`, shut ones stay shut and parted ones part at most twice as far: for an edit that has
-        nothing to show behind them. `own_motion`: (B, 478, 3) canonical units that are added, for how a person is
-        known to move.
+        nothing to show behind them.
+
+        Args:
+            own_motion: (B, 478, 3) canonical units that are added, for how a person is known to move.
+            lips_together: (B,) in [0, 1], how far the lips are to touch, whatever else they do.
         """
         # In double precision, so that the result rounds alike however many faces share a batch.
         kept_dtype, precise = landmarks.dtype, torch.float32 if landmarks.device.type == "mps" else torch.float64
@@ -117,7 +121,10 @@ class GeometryModel(nn.Module):
         moved = torch.einsum("bij,bkj->bki", pose.rotation, canonical) * pose.scale[:, None, None]
         down = nn.functional.normalize(pose.rotation[:, :2, 1], dim=1)
         points, planar = landmarks[..., :2], moved[..., :2]
-        planar = kept_shut(points, planar, down, self._followers(precise), may_open=may_reveal)
+        followers = self._followers(precise)
+        planar = kept_shut(points, planar, down, followers, may_open=may_reveal)
+        if lips_together is not None:
+            planar = brought_together(points, planar, down, lips_together.to(precise), followers)
         return met(points, planar, down).to(kept_dtype)
 
     def canonical_motion(self, delta_au: Tensor, canonical: Tensor) -> Tensor:

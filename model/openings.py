@@ -60,6 +60,23 @@ def met(points: Tensor, displacement: Tensor, down: Tensor) -> Tensor:
     return out
 
 
+def brought_together(
+    points: Tensor, displacement: Tensor, down: Tensor, share: Tensor, followers: Sequence[Tensor]
+) -> Tensor:
+    """Displacement that takes away so much (B,), in [0, 1], of the gap that it leaves between the lips.
+
+    Both give way alike, and the skin around follows as in `kept_shut`.
+    """
+    upper, lower = (list(chain) for chain in MOUTH)
+    target = points + displacement
+    gap = ((target[:, lower] - target[:, upper]) * down[:, None]).sum(-1).clamp(min=0)
+    half = gap * share[:, None] / 2
+    out = displacement
+    for weights, by in zip(followers[:2], (half, -half), strict=True):
+        out = out + torch.einsum("kj,bj->bk", weights, by)[..., None] * down[:, None]
+    return out
+
+
 def _touching(before: Tensor, gap: Tensor, width: Tensor) -> Tensor:
     """(B, 1, 1) in [0, 1]: how far lips whose gaps were and become so (B, n, 1) are meant to touch.
 

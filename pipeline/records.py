@@ -318,6 +318,10 @@ class TrackedFrame:
     faces: tuple[Face, ...]
 
 
+TOUCHING_AU25 = 0.03
+"""AU25 from which a tracked face's lips do not touch at all any more; at 0 they do."""
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """What a driver asks of one face at N moments, before strength and gains.
@@ -333,6 +337,9 @@ class Target:
     """(N, C) float32 in [0, 1]: 0 leaves the action unit to the performance; ramps lie between."""
     additive: NDArray[np.bool_]
     """(N, C) bool."""
+    lips_together: NDArray[np.float32] | None = None
+    """(N,) float32 in [0, 1]: how far the lips are to touch, whatever the units that part them say; None: no
+    word about that."""
 
     def __post_init__(self) -> None:
         shapes = {self.values.shape, self.weight.shape, self.additive.shape}

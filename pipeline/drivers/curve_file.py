@@ -21,9 +21,11 @@ from ..files import Location, YamlError, lines_of, parse_pattern, plain, read_te
 from ..timecode import rate_of, seconds_of
 from .capture import load_capture
 from .curve_schema import Document, DriverEntry, ExpressionEntry, RangeEntry, Section
-from .curves import SAME_TIME_SECONDS, Blend, CurveDriver, Ease, Layer, Performance, Range
+from .curves import LIPS_TOGETHER, SAME_TIME_SECONDS, Blend, CurveDriver, Ease, Layer, Performance, Range
 from .driver import After, Driver, DriverOptions, Neutral
 from .expressions import named_expression
+
+LIPS_TOGETHER_NAME = "lips_together"
 
 LoadDriver = Callable[[Path, DriverOptions], Driver]
 
@@ -231,15 +233,13 @@ class _Compiler:
     def _claim(self, name: str, loc: Location, owner: dict[int, str]) -> tuple[int, ...]:
         """The vector indices of a name, which no other name of the block may have."""
         try:
-            indices = action_units.resolve(name)
+            indices = _indices_of(name)
         except UnknownActionUnitError as error:
             raise _FaultError(loc, str(error)) from error
         for index in indices:
             if index in owner:
-                other = owner[index]
-                raise _FaultError(
-                    loc, f"{name} and {other} are both {action_units.NAMES[index]}; keep one of them"
-                )
+                entry = LIPS_TOGETHER_NAME if index == LIPS_TOGETHER else action_units.NAMES[index]
+                raise _FaultError(loc, f"{name} and {owner[index]} are both {entry}; keep one of them")
             owner[index] = name
         return indices
 
@@ -291,6 +291,13 @@ class _Compiler:
                 loc, f"ramps of {ramp_in + ramp_out:g} s do not fit into {end - start:g} s; shorten them"
             )
         return Range(start, end, ramp_in, ramp_out)
+
+
+def _indices_of(name: str) -> tuple[int, ...]:
+    """Entries of a layer that a name of the file stands for; raises UnknownActionUnitError."""
+    if name.lower().replace(" ", "_") == LIPS_TOGETHER_NAME:
+        return (LIPS_TOGETHER,)
+    return action_units.resolve(name)
 
 
 def _layer(

@@ -24,6 +24,9 @@ through the neighbouring keys (PCHIP), which flows through its keys and never ov
 Blend = Literal["set", "add"]
 """set: the action unit takes this value, measured from the face's neutral. add: this much more or less."""
 
+LIPS_TOGETHER = action_units.COUNT
+"""Where lips that touch stand among the entries of a layer, behind the action units."""
+
 SAME_TIME_SECONDS = 1e-6
 """Times closer than this are the same: a key at frame 36 belongs to the frame whose pts rounds to it."""
 
@@ -57,7 +60,7 @@ class Layer:
     """Keyed values of some action units."""
 
     indices: tuple[int, ...]
-    """Entries of the action-unit vector, m of them."""
+    """Entries of the action-unit vector, m of them, and LIPS_TOGETHER."""
     seconds: NDArray[np.float64]
     """(k,) times of the keys, increasing."""
     values: NDArray[np.float64]
@@ -156,13 +159,15 @@ class _Mix:
 
     @classmethod
     def empty(cls, count: int) -> _Mix:
-        return cls(*(np.zeros((count, action_units.COUNT)) for _ in range(3)))
+        return cls(*(np.zeros((count, action_units.COUNT + 1)) for _ in range(3)))
 
     def start_with(self, target: Target) -> None:
         weight = target.weight.astype(np.float64)
-        self.push[:] = weight * target.values
-        self.pull[:] = np.where(target.additive, 0.0, weight)
-        self.presence[:] = weight
+        self.push[:, :LIPS_TOGETHER] = weight * target.values
+        self.pull[:, :LIPS_TOGETHER] = np.where(target.additive, 0.0, weight)
+        self.presence[:, :LIPS_TOGETHER] = weight
+        if target.lips_together is not None:
+            self.push[:, LIPS_TOGETHER] = target.lips_together
 
     def add(self, layer: Layer, values: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
         """Puts a layer's values (N, m) on top with a weight (N,)."""
@@ -183,7 +188,9 @@ class _Mix:
         additive = (self.pull < _LEAST_PULL) & ~is_in_range
         weight = np.where(additive, self.presence, self.pull)
         values = np.divide(self.push, weight, out=np.zeros_like(weight), where=weight > 0)
-        return Target(values.astype(np.float32), weight.astype(np.float32), additive)
+        together = np.clip(self.push[:, LIPS_TOGETHER], 0, 1).astype(np.float32)
+        values, weight, additive = (array[:, :LIPS_TOGETHER] for array in (values, weight, additive))
+        return Target(values.astype(np.float32), weight.astype(np.float32), additive, together)
 
 
 class CurveDriver:

@@ -67,7 +67,7 @@ class DriverReader:
             return self._series_driver(path, capture.series, play, capture.notes)
         order = self.how.faces
         selection = order if order.index == play.face else FaceSelection(order.order, play.face)
-        return self._series_driver(path, self._clip_series(path, selection), play)
+        return self._series_driver(path, self._clip_series(path, selection), play, sees_lips=True)
 
     def _clip_series(self, path: Path, selection: FaceSelection) -> ExpressionSeries:
         return clip_series(
@@ -81,7 +81,13 @@ class DriverReader:
         )
 
     def _series_driver(
-        self, path: Path, series: ExpressionSeries, play: DriverOptions, notes: tuple[str, ...] = ()
+        self,
+        path: Path,
+        series: ExpressionSeries,
+        play: DriverOptions,
+        notes: tuple[str, ...] = (),
+        *,
+        sees_lips: bool = False,
     ) -> SeriesDriver:
         """A measured series, smoothed, on the source's time."""
         values = smooth(series.values, series.seconds, window_seconds=self.how.smooth_seconds)
@@ -90,7 +96,8 @@ class DriverReader:
             filled[list(action_units.GAZE)] = False
         within = np.clip(values, 0, 1).astype(np.float32)
         steady = ExpressionSeries(series.seconds, within, filled, series.confidence)
-        return SeriesDriver(steady, self._resting(path, steady, play), options=play, notes=notes)
+        resting = self._resting(path, steady, play)
+        return SeriesDriver(steady, resting, options=play, notes=notes, sees_lips=sees_lips)
 
     def _resting(self, path: Path, series: ExpressionSeries, play: DriverOptions) -> NDArray[np.float32]:
         if self.how.neutral_picture is not None:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from retarget.model import action_units
 
 from ..errors import NoFaceError
-from ..records import ExpressionSeries, Target
+from ..records import TOUCHING_AU25, ExpressionSeries, Target
 from .driver import DriverOptions
 from .ramps import fade, smoothstep
 
 MAX_GAP_SECONDS = 0.5
 """A face lost for no longer than this is interpolated across; a longer loss lets the performance through."""
+
+
+_PART = action_units.resolve("AU25")[0]
 
 
 class SeriesDriver:
@@ -29,8 +32,9 @@ class SeriesDriver:
         *,
         options: DriverOptions | None = None,
         notes: Sequence[str] = (),
+        sees_lips: bool = False,
     ) -> None:
-        """`neutral` (C,) is what the series is measured from.
+        """`neutral` (C,) is what the series is measured from. `sees_lips`: an AU25 of 0 means that they touch.
 
         Raises:
             NoFaceError: no moment of the series has a confidence above 0.
@@ -47,7 +51,10 @@ class SeriesDriver:
         self._is_still = len(series.seconds) == 1
         self._seconds = series.seconds[reliable]
         departure = np.where(series.filled, series.values - neutral, 0)
-        self._departure = departure[reliable].astype(np.float64)
+        lips = 1 - np.clip(series.values[:, _PART] / TOUCHING_AU25, 0, 1)
+        has_contact = sees_lips and series.filled[_PART] and self._options.mode == "match"
+        self._has_contact = bool(has_contact)
+        self._departure = np.c_[departure, lips][reliable].astype(np.float64)
         steps = np.diff(series.seconds)
         self._step = float(np.median(steps)) if len(steps) else 0.0
         self._length = float(series.seconds[-1]) + self._step
@@ -68,12 +75,12 @@ class SeriesDriver:
         if not self._is_still:
             own, after_weight = self._play(own)
             weight = weight * after_weight * self._presence(own)
-        values = self._at(own)
-        shape = values.shape
+        values, lips = np.split(self._at(own), [action_units.COUNT], axis=1)
         return Target(
             values=values.astype(np.float32),
             weight=(weight[:, None] * self._filled).astype(np.float32),
-            additive=np.full(shape, self._options.mode == "add"),
+            additive=np.full(values.shape, self._options.mode == "add"),
+            lips_together=(weight * lips[:, 0]).astype(np.float32) if self._has_contact else None,
         )
 
     def _play(self, own: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -105,7 +112,8 @@ class SeriesDriver:
         return np.where(behind - before > longest, in_gap, 1.0)
 
     def _at(self, own: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N, C) departure from neutral; held beyond the first and last reliable sample."""
+        """(N, C + 1) departure from neutral, and how far the lips touch; held beyond the first and last reliable
+        sample."""
         known, departure = self._seconds, self._departure
         if self._options.after == "loop" and not self._is_still:  # the seam leads back to the first sample
             known = np.append(known, self._length + known[0])

@@ -15,6 +15,7 @@ from ..smoothing import smooth
 from .causes import Fade
 from .fading import FULL_EFFECT, allowances, fades_of
 from .lender import Lender
+from .lips import lips_shut, touching
 from .loan import Loans, Sighting
 from .looks import Seen
 from .options import PlanOptions
@@ -51,6 +52,8 @@ class FacePlan:
     as that was looked at; see `reach`."""
     corrected_from: Array | None = None
     """(n, C) what the result is to show, where `delta_au` was corrected so that it does; None: it was not."""
+    lips_together: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) in [0, 1]: how far the lips are to touch; empty: as they may."""
     own_motion: OwnMotion | None = None
     """How this person's face moves otherwise than others do; None where nobody looked."""
 
@@ -181,6 +184,8 @@ def _plan(
     allowed = np.minimum.reduce(list(by_cause.values()))
     target = driver.target(seconds, position)
     asked = relative(own, neutral, target, gain=gain * allowed[:, None])
+    touch = touching(target, gain, allowed)
+    asked = lips_shut(asked, own, touch)
     is_asked = np.abs(relative(own, neutral, target, gain=gain)).max(axis=1) >= EDIT_FLOOR
     return FacePlan(
         track=track,
@@ -188,6 +193,7 @@ def _plan(
         own=own.astype(np.float32),
         asked=np.linalg.norm(asked, axis=1),
         delta_au=softened(asked),
+        lips_together=touch,
         allowed=allowed,
         fades=fades_of(track, by_cause, is_asked),
         alignments=_steady(track.alignments, seconds, options.smooth_seconds),

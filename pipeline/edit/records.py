@@ -41,6 +41,8 @@ class FaceRequest:
     fills: Sequence[FillRequest] = ()
     own_motion: NDArray[np.float32] | None = None
     """(478, 3) canonical units: what this person's motion adds to the general one; None: nothing."""
+    lips_together: float = 0.0
+    """In [0, 1]: how far the lips are to touch, whatever else is asked of them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,8 +147,13 @@ class Renderer:
             return None
         still = np.zeros(faces[0].landmarks.shape, np.float32)
         own = [still if face.own_motion is None else face.own_motion for face in faces]
-        known = self._editor.known(delta)
-        return geometry.displacement(known, landmarks, may_reveal=self.paints, own_motion=self._stacked(own))
+        return geometry.displacement(
+            self._editor.known(delta),
+            landmarks,
+            may_reveal=self.paints,
+            own_motion=self._stacked(own),
+            lips_together=torch.tensor([face.lips_together for face in faces], device=self.device),
+        )
 
     def _stacked(self, arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device)

@@ -44,7 +44,8 @@ class EditSchedule:
         landmarks = apply(matrix, self._steadied.landmarks(plan.track, i)).astype(np.float32)
         own, delta = plan.own[i], plan.delta_au[i]
         extra = None if plan.own_motion is None else plan.own_motion.change(own, delta)
-        return FaceRequest(matrix, landmarks, delta, own, self._fills(plan, i), extra)
+        together = float(plan.lips_together[i]) if len(plan.lips_together) else 0.0
+        return FaceRequest(matrix, landmarks, delta, own, self._fills(plan, i), extra, together)
 
     def _fills(self, plan: FacePlan, i: int) -> Sequence[FillRequest]:
         if self._loans is None or self._references is None:

@@ -108,3 +108,23 @@ def test_what_shuts_is_known_by_opening(face: Tensor) -> None:
     assert left == pytest.approx(1, abs=0.01)
     half = shutting(face[..., :2], 0.3 * shift)[0, 2].item()
     assert 0 <= half < 0.7
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("jaw", [0.0, 0.6])
+def test_lips_come_together_whatever_the_jaw_does(
+    make_geometry: Make, place_face: Any, shape_with_gap: Any, drop_jaw: Any, share: float, jaw: float
+) -> None:
+    model = make_geometry({"AU26": drop_jaw})
+    landmarks = tensor(place_face(CENTER, SCALE, shape=shape_with_gap(0.2)))[None]
+    asked = units(AU26=jaw)
+    free = gaps(landmarks[..., :2] + model.displacement(asked, landmarks))[0, :9]
+    together = model.displacement(asked, landmarks, lips_together=torch.tensor([share]))
+    left = gaps(landmarks[..., :2] + together)[0, :9]
+    if share == 1:
+        assert float(left.max()) <= 0
+    else:
+        np.testing.assert_allclose(left, (1 - share) * free, atol=0.02 * SCALE)
+    below_lip, chin = together[0, [17, 152], 1]
+    assert (float(below_lip) < 0) == (share > 0 and jaw == 0), "the lip's skin goes along"
+    assert abs(float(chin)) <= abs(float(model.displacement(asked, landmarks)[0, 152, 1])) + 0.3

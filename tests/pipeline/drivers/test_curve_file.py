@@ -46,6 +46,18 @@ class TestWritten:
         text = '{ease: linear, curves: {AU26: {"00:00:01:00": 0.5, 0: 0, 00:00:02.000: 1, 36f: 0}}}'
         assert at(load(text), "AU26", 0.5, 1, 1.5, 1.75)[0] == pytest.approx([0.25, 0.5, 0, 0.5])
 
+    @pytest.mark.parametrize("name", ["lips_together", "Lips together"])
+    def test_lips_together_by_name(self, load: Any, name: str) -> None:
+        text = f"curves: {{AU12: 0.5, {name}: {{ease: linear, keys: {{0: 0, 1: 1}}}}}}"
+        target = load(text).target(np.array([0.0, 0.25, 2.0]), 0)
+        assert target.lips_together.tolist() == pytest.approx([0, 0.25, 1])
+        assert target.values.shape == (3, action_units.COUNT)
+        assert target.weight[0].nonzero()[0].tolist() == indices("AU12")
+
+    def test_lips_together_is_named_once(self, load: Any) -> None:
+        with pytest.raises(DriverError, match="are both lips_together; keep one of them"):
+            load("curves: {lips_together: 1, lips together: 1}")
+
     def test_frame_rate_of_the_file_wins(self, load: Any) -> None:
         driver = load("{frame_rate: 12, curves: {AU26: {0: 0, 12f: 1}}}")
         assert driver.duration_seconds == 1

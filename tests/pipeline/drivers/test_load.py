@@ -34,6 +34,7 @@ def test_a_capture_and_a_picture_as_drivers(samples: Path) -> None:
     assert target.weight[0, action_units.resolve("AU12L")[0]] == 1
     assert not target.weight[0, list(action_units.GAZE)].any(), "the eyeline stays unless gaze is asked for"
     picture = reader.read(samples / "astronaut.png", DriverOptions(neutral="none"), frame_rate=RATE)
+    assert picture.target(np.zeros(1), 0).lips_together is not None, "a tracked face shows whether its lips touch"
     smile = picture.target(np.array([0.0, 9.0]), 0).values[:, action_units.resolve("AU12L")[0]]
     assert (smile > 0.4).all(), "one expression for the whole shot"
 

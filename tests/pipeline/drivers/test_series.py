@@ -45,6 +45,19 @@ class TestSeriesDriver:
         assert not target.additive.any()
         assert driver.duration_seconds == pytest.approx(3)  # three samples of a second each
 
+    def test_lips_that_touch_are_told_whatever_the_neutral_is(self, series_of: Any) -> None:
+        series = series_of([0, 1, 2], [0, 0, 0])
+        part = index("AU25")
+        series.values[:, part], series.filled[part] = (0.0, 0.015, 0.5), True
+        neutral = ZERO.copy()
+        neutral[part] = 0.3
+        seen = SeriesDriver(series, neutral, sees_lips=True).target(np.array([0.0, 1.0, 2.0]), 0)
+        assert seen.lips_together is not None
+        assert seen.lips_together.tolist() == pytest.approx([1, 0.5, 0])
+        assert SeriesDriver(series, neutral).target(np.zeros(1), 0).lips_together is None
+        adding = SeriesDriver(series, neutral, options=DriverOptions(mode="add"), sees_lips=True)
+        assert adding.target(np.zeros(1), 0).lips_together is None
+
     def test_unfilled_units_have_no_weight(self, series_of: Any) -> None:
         target = SeriesDriver(series_of([0, 1], [0, 1]), ZERO).target(np.array([0.5]), 0)
         assert target.weight[0, index("AU23")] == 0
