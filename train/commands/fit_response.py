@@ -68,9 +68,9 @@ def _fit_response(arguments: argparse.Namespace) -> int:
     for name, value in measured["scores"].items():
         say(f"{name:<16}{value:.3f}")
     worse = is_worse(measured["scores"])
-    kept = given if worse else geometry
     outcome = {"response_left_out" if worse else "response": measured}
     provenance = {**of_geometry(checkpoint.provenance), **outcome}
+    kept = given if worse else geometry
     save_geometry(arguments.output, kept, dataset, provenance, earlier_people=earlier)
     say(f"{arguments.output}: written")
     if worse:

@@ -387,12 +387,6 @@ def _augmented(
     return images
 
 
-def _color_change(gain: float, contrast: float, saturation: float) -> NDArray[np.float64]:
-    """(3, 4) affine: away from gray, away from a middle of 110, brighter."""
-    vivid = saturation * np.eye(3) + (1 - saturation) / 3
-    return np.hstack([contrast * gain * vivid, np.full((3, 1), 110 * gain * (1 - contrast))])
-
-
 def _shifted(faces: dict[str, NDArray[Any]], limit_px: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """The pictures and landmarks of one example, all moved alike; black where a picture came from."""
     x, y = (int(by) for by in rng.integers(-limit_px, limit_px + 1, 2))
@@ -405,6 +399,12 @@ def _shifted(faces: dict[str, NDArray[Any]], limit_px: int, rng: np.random.Gener
         else:
             out[key] = value + np.array((x, y, 0), np.float32)
     return out
+
+
+def _color_change(gain: float, contrast: float, saturation: float) -> NDArray[np.float64]:
+    """(3, 4) affine: away from gray, away from a middle of 110, brighter."""
+    vivid = saturation * np.eye(3) + (1 - saturation) / 3
+    return np.hstack([contrast * gain * vivid, np.full((3, 1), 110 * gain * (1 - contrast))])
 
 
 def _ahead(make: Callable[[int], Batch], first: int, *, depth: int, threads: int) -> BatchStream:

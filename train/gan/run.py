@@ -118,8 +118,8 @@ class Run:
         editor = build_editor(options, geometry.model).to(device)
         critics = build_critics(options, len(options.au_names)).to(device)
         if options.generator.initial_std is not None:
-            for module in (editor, critics):
-                start_normal(module, options.generator.initial_std)
+            start_normal(editor, options.generator.initial_std)
+            start_normal(critics, options.generator.initial_std)
         if start is not None:
             start.put_into(editor, critics)
         if device.type == "cuda":

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from retarget.model.checkpoint import Checkpoint, load_checkpoint
 from retarget.model.editor import Editor
 from retarget.model.errors import RetargetError
-from retarget.model.generator import Generator
 
 from ..data import file_mark, set_aside_people, trained_people
 from .fitted import FittedGeometry, geometry_of
@@ -102,7 +101,7 @@ def _check_alike(path: Path, kept: Editor, editor: Editor) -> None:
 
 def _differences(kept: Editor, editor: Editor) -> str:
     one, two = (x.generator for x in (kept, editor))
-    if isinstance(one, Generator) != isinstance(two, Generator):
+    if type(one) is not type(two):
         return "another architecture"
     theirs, ours = (dataclasses.asdict(x.config) for x in (one, two))
     return ", ".join(f"{key} {theirs[key]} instead of {ours[key]}" for key in ours if theirs.get(key) != ours[key])

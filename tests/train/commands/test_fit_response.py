@@ -39,23 +39,6 @@ def test_from_the_command_line_into_a_checkpoint(
         assert torch.equal(ours.state[name], tensor)
 
 
-def test_a_checkpoint_that_knows_those_set_aside_is_refused(
-    make_dataset: Callable[..., Any],
-    jaw_geometry: GeometryModel,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    dataset = make_dataset(people=4, evaluated=1)
-    everybody = make_dataset(people=4, name="everybody")
-    geometry, output = tmp_path / "geometry.safetensors", tmp_path / "motion.safetensors"
-    save_geometry(geometry, jaw_geometry, everybody, {"command": "fit-geometry"})
-    assert main(["fit-response", str(dataset.folder), str(geometry), "-o", str(output), "--steps", "1", "-q"]) == 2
-    error = capsys.readouterr().err
-    assert "geometry.safetensors: was trained on person 3, one of 1 whom the dataset sets aside" in error
-    assert error.count("\n") == 1
-    assert not output.exists()
-
-
 def test_a_response_worse_than_none_is_left_out_aloud(
     make_dataset: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
@@ -74,3 +57,20 @@ def test_a_response_worse_than_none_is_left_out_aloud(
     assert ours.provenance["response_left_out"]["steps"] == 3
     assert ours.state.keys() == theirs.state.keys()
     assert all(torch.equal(tensor, theirs.state[name]) for name, tensor in ours.state.items())
+
+
+def test_a_checkpoint_that_knows_those_set_aside_is_refused(
+    make_dataset: Callable[..., Any],
+    jaw_geometry: GeometryModel,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    dataset = make_dataset(people=4, evaluated=1)
+    everybody = make_dataset(people=4, name="everybody")
+    geometry, output = tmp_path / "geometry.safetensors", tmp_path / "motion.safetensors"
+    save_geometry(geometry, jaw_geometry, everybody, {"command": "fit-geometry"})
+    assert main(["fit-response", str(dataset.folder), str(geometry), "-o", str(output), "--steps", "1", "-q"]) == 2
+    error = capsys.readouterr().err
+    assert "geometry.safetensors: was trained on person 3, one of 1 whom the dataset sets aside" in error
+    assert error.count("\n") == 1
+    assert not output.exists()

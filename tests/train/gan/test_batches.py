@@ -145,6 +145,24 @@ def test_refusals(make_source: Callable[..., BatchSource], make_dataset: Any) ->
         make_source(dataset=make_dataset(frames=1, name="stills"))
 
 
+def test_pictures_are_shifted_with_their_landmarks(make_source: Callable[..., BatchSource]) -> None:
+    plain = make_source()
+    shifted = make_source(dataset=plain.dataset, shift=0.1)
+    moved = set()
+    for step in range(4):
+        one, other = plain.batch(step), shifted.batch(step)
+        for i in range(one.pairs, len(one.image)):
+            by = other.landmarks[i] - one.landmarks[i]
+            x, y = (round(v) for v in by[0, :2].tolist())
+            torch.testing.assert_close(by, torch.tensor([x, y, 0.0]).expand(478, 3), atol=1e-4, rtol=0)
+            assert max(abs(x), abs(y)) <= 6  # of 64 px
+            moved.add((x, y))
+            wide = torch.nn.functional.pad(one.image[i], (6, 6, 6, 6), value=-1.0)  # black
+            torch.testing.assert_close(other.image[i], wide[:, 6 - y : 70 - y, 6 - x : 70 - x])
+    assert len(moved) > 3
+    assert torch.equal(plain.examples(4).batch.image, shifted.examples(4).batch.image)  # those looked at stay
+
+
 def test_examples_are_of_different_people_and_show_their_targets(
     make_source: Callable[..., BatchSource], make_dataset: Any
 ) -> None:
@@ -173,21 +191,3 @@ def test_pairs_to_look_at_are_of_all_who_were_filmed(
 
 def test_without_anybody_set_aside_examples_say_so(make_source: Callable[..., BatchSource]) -> None:
     assert not make_source().examples(4).is_new
-
-
-def test_pictures_are_shifted_with_their_landmarks(make_source: Callable[..., BatchSource]) -> None:
-    plain = make_source()
-    shifted = make_source(dataset=plain.dataset, shift=0.1)
-    moved = set()
-    for step in range(4):
-        one, other = plain.batch(step), shifted.batch(step)
-        for i in range(one.pairs, len(one.image)):
-            by = other.landmarks[i] - one.landmarks[i]
-            x, y = (round(v) for v in by[0, :2].tolist())
-            torch.testing.assert_close(by, torch.tensor([x, y, 0.0]).expand(478, 3), atol=1e-4, rtol=0)
-            assert max(abs(x), abs(y)) <= 6  # of 64 px
-            moved.add((x, y))
-            wide = torch.nn.functional.pad(one.image[i], (6, 6, 6, 6), value=-1.0)  # black
-            torch.testing.assert_close(other.image[i], wide[:, 6 - y : 70 - y, 6 - x : 70 - x])
-    assert len(moved) > 3
-    assert torch.equal(plain.validation(4).image, shifted.validation(4).image)  # those looked at stay
