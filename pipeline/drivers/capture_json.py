@@ -71,7 +71,7 @@ def _line(path: Path, number: int, line: str) -> Any:
 
 
 def _frames(document: Any) -> Sequence[Any]:
-    """The frames: the document itself, or the longest list of records in it, or its columns or numbered records."""
+    """The frames: the document itself, the longest list of records in it, its columns, or its numbered records."""
     if isinstance(document, list):
         return document
     if isinstance(document, Mapping) and (numbered := _numbered(document)):
