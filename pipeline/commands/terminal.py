@@ -28,14 +28,15 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**settings)
         self._negative_number_matcher = re.compile(r"-\.?\d")
 
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does, but a misspelt flag is named before what is missing without it."""
         said = sys.argv[1:] if args is None else list(args)
-        for word in itertools.takewhile(lambda word: word != "--", said):
+        words = () if self._subparsers else itertools.takewhile(lambda word: word != "--", said)
+        for word in words:  # a command's own flags are for its own parser
             flag = word.partition("=")[0]
             if flag.startswith("--") and flag not in self._option_string_actions:
                 self.error(f"there is no {flag}{did_you_mean(flag, self._option_string_actions)}")
-        return super().parse_args(said, namespace)
+        return super().parse_known_args(said, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")

@@ -91,6 +91,16 @@ def test_a_misspelt_flag_goes_before_what_is_missing(
     assert capsys.readouterr().err == f"retarget: {hint}\n"
 
 
+def test_flags_of_a_command_are_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = parser("retarget-train", "words")
+    commands = flags.add_subparsers(dest="command")
+    commands.add_parser("run").add_argument("--data")
+    assert flags.parse_args(["run", "--data", "x"]).data == "x"
+    with pytest.raises(SystemExit, match="2"):
+        flags.parse_args(["run", "--dta", "x"])
+    assert "there is no --dta; did you mean --data?" in capsys.readouterr().err
+
+
 def test_a_terminal_without_a_size_shows_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `script` and some CI give it: 0 columns and rows would leave nothing of a bar."""
     pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))  # not on Windows
