@@ -20,14 +20,13 @@ from .capture_file import (
     shape_columns,
 )
 from .capture_table import CaptureSource
-from .capture_time import time_columns
 
 NEARLY_DEAD = tuple(name for name in blendshapes.NAMES if name.startswith(("eyeWide", "noseSneer", "cheekSquint")))
 """Blendshapes that MediaPipe's model keeps near 0 whatever the face does."""
 
 _DEAD_BELOW = 0.01
 _ENOUGH = 3
-"""Blendshapes that make a table with a time one of blendshapes; exports of the lower face alone have a dozen."""
+"""Blendshapes that make a table one of blendshapes; exports of the lower face alone have a dozen."""
 
 
 def has_most_shapes(source: CaptureSource) -> bool:
@@ -67,8 +66,7 @@ def _unreported(rows: FaceRows, may_be_dead: Collection[str]) -> list[str]:
 
 
 def _is_blendshapes(source: CaptureSource) -> bool:
-    known = blendshapes.count_known(source.header.names)
-    return has_most_shapes(source) or (known >= _ENOUGH and bool(time_columns(source.header)))
+    return blendshapes.count_known(source.header.names) >= _ENOUGH
 
 
 BLENDSHAPES = CaptureFormat(

@@ -103,7 +103,7 @@ def _looks(names: tuple[str, ...]) -> str:
     shapes = blendshapes.count_known(names)
     if shapes:
         few = f"{shapes} of ARKit's {len(blendshapes.NAMES)} blendshapes"
-        return f"it looks like a table with {few} and no time beside them (add 'timestamp' or 'frame')"
+        return f"it looks like a table with {few}, which are too few"
     if {"shot", "start frame", "scene number"} & set(names):
         return "it looks like a list of shots"
     if {"source", "driver"} & set(names):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ..errors import DriverError
 from ..faces import blendshapes
+from ..timecode import rate_of
 from .audio2face import is_audio2face_json
 from .audio2face import unpacked as audio2face_unpacked
 from .capture_csv import open_text
-from .capture_table import CaptureSource, Header, Row
+from .capture_table import CaptureSource, Header, Row, number_in
 from .capture_time import is_time_name
 
 _MOST_DEPTH = 12
@@ -42,8 +46,8 @@ def unpacked(path: Path) -> CaptureSource:
                 when = [_text(moment.get(name)) for name in whens]
                 yield number, [str(place), *when, *(_text(face.get(name)) for name in shapes)]
 
-    names = ("face_id", *whens, *shapes)
-    return CaptureSource(path, Header(tuple(name.lower() for name in names)), rows, packing="json")
+    header = Header(tuple(name.lower() for name in ("face_id", *whens, *shapes)))
+    return CaptureSource(path, header, rows, own_rate=_rate(document), packing="json")
 
 
 def _document(path: Path) -> Any:
@@ -67,14 +71,49 @@ def _line(path: Path, number: int, line: str) -> Any:
 
 
 def _frames(document: Any) -> Sequence[Any]:
-    """The frames: the document itself, or the longest list of records in it."""
+    """The frames: the document itself, the longest list of records in it, its columns, or its numbered records."""
     if isinstance(document, list):
         return document
+    if isinstance(document, Mapping) and (numbered := _numbered(document)):
+        return numbered
+    if isinstance(document, Mapping) and (columns := _columns(document)):
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     lists = [v for v in document.values() if _is_records(v)] if isinstance(document, Mapping) else []
     own_shapes = isinstance(document, Mapping) and any(True for _ in _faces(document))
     if lists and not (own_shapes and _moment(document)):
         return max(lists, key=len)
     return [document]
+
+
+def _numbered(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Records under numbers: of frames if they follow each other, else times."""
+    is_numbered = all(isinstance(v, Mapping) and not math.isinf(number_in(k)) for k, v in document.items())
+    if len(document) < 2 or not is_numbered:
+        return []
+    numbers = [number_in(key) for key in document]
+    follow = all(after - before == 1 for before, after in itertools.pairwise(numbers))
+    return [{"frame" if follow else "timestamp": key, **value} for key, value in document.items()]
+
+
+def _columns(document: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Lists of numbers under names, all of one length, blendshapes among them."""
+    lists = {k: v for k, v in document.items() if isinstance(v, list) and not _is_records(v)}
+    known = [name for name in lists if blendshapes.known_name(name) is not None]
+    same = {name: lists[name] for name in lists if known and len(lists[name]) == len(lists[known[0]])}
+    return same if len(known) >= _SHAPES_OF_A_FACE and len(same) == len(lists) else {}
+
+
+def _rate(document: Any) -> Fraction | None:
+    """The frame rate that the document says beside its frames."""
+    if not isinstance(document, Mapping):
+        return None
+    said = next(
+        (document[key] for key in ("fps", "frameRate", "frame_rate", "framerate") if key in document), None
+    )
+    try:
+        return None if said is None else rate_of(str(said))
+    except ValueError:
+        return None
 
 
 def _is_records(value: Any) -> bool:

@@ -47,6 +47,8 @@ _MOST_REPEATS = 0.6
 """Share of rows that may repeat the stamp before them: two a stamp are a slow clock, more are whole seconds."""
 _FEW_ROWS = 10
 """Fewer may be written by hand, seconds apart."""
+_LATEST_SECONDS = 5e9
+"""No epoch is further on (that of 1970 reaches the year 2128): what would be is in another unit."""
 _LATE_SECONDS = 3600.0
 """A first row later than this is a time of day or an epoch, not a face that came late."""
 
@@ -151,7 +153,7 @@ def _unit(known: Seconds, steps: Seconds, said: str | None) -> str | None:
     longest = _LONGEST_SAID_STEP if said or len(known) < _FEW_ROWS else _LONGEST_STEP
     units = dict.fromkeys([*([said] if said else []), *_UNIT_SECONDS])
     fitting = (unit for unit in units if _SHORTEST_STEP <= step * _UNIT_SECONDS[unit] <= longest)
-    return next(fitting, None)
+    return next((unit for unit in fitting if abs(known[0]) * _UNIT_SECONDS[unit] < _LATEST_SECONDS), None)
 
 
 _CLOCK = re.compile(r"(-?)(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2}(?:[.,]\d+)?)$")

@@ -53,3 +53,11 @@ def test_most_of_the_names_are_enough(tmp_path: Path, write: Any, mediapipe: Any
 def test_percent_is_refused(tmp_path: Path, write: Any, mediapipe: Any) -> None:
     with pytest.raises(DriverError, match=r"line 3, column jawopen: 40 is outside 0\.\.1"):
         read_series(write(tmp_path / "a.csv", mediapipe(3, jawOpen=[0, 40, 80])))
+
+
+def test_rows_without_any_time_count_at_the_rate_that_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("jawOpen,mouthSmile_L,mouthSmile_R\n0,0,0\n0.5,0,0\n")
+    with pytest.raises(DriverError, match=r"no column of time.*count rows with --driver-frame-rate"):
+        read_series(path)
+    assert read_series(path, frame_rate=Fraction(25)).series.seconds.tolist() == [0, 0.04]

@@ -45,6 +45,11 @@ FRAMES: dict[str, Any] = {
         {"time": 0.04 * i, "blendshapes": {"jawOpen": 0.1 * i, "eyeBlink_L": 0, "eye_blink_right": 0}}
         for i in range(3)
     ],
+    "numbered records": {
+        str(7 + i): {"blendshapes": dict.fromkeys(SHAPES[1:], 0) | {"jawOpen": 0.1 * i}} for i in range(3)
+    },
+    "timed records": {str(40 * i): {"jawOpen": 0.1 * i, "mouthLeft": 0, "mouthRight": 0} for i in range(3)},
+    "columns": {"time": [0, 0.04, 0.08], "jawOpen": [0, 0.1, 0.2], "mouthLeft": [0] * 3, "mouthRight": [0] * 3},
     "flat records": [{"time": 0.04 * i, "jawOpen": 0.1 * i, "mouthLeft": 0, "mouthRight": 0} for i in range(3)],
 }
 
@@ -54,8 +59,16 @@ def test_frames(tmp_path: Path, frames: Any) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps(frames))
     seconds, jaw = jaw_of(path)
-    assert seconds == pytest.approx([0, 1 / 30, 2 / 30] if "video" in frames else [0, 0.04, 0.08])
+    is_counted = "video" in frames or "7" in frames
+    assert seconds == pytest.approx([0, 1 / 30, 2 / 30] if is_counted else [0, 0.04, 0.08])
     assert jaw == pytest.approx([0, 0.1, 0.2])
+
+
+def test_a_frame_rate_beside_the_frames(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({**FRAMES["frames in an object"], "fps": 25}))
+    assert jaw_of(path)[0] == pytest.approx([0, 0.04, 0.08])
+    assert read_series(path).notes == ()
 
 
 def test_json_lines(tmp_path: Path) -> None:

@@ -96,3 +96,9 @@ def test_of_rows_at_one_time_the_most_confident_stays() -> None:
     assert kept.tolist() == [0, 2, 4]
     with pytest.raises(DriverError, match=r"a\.csv: line 3: time does not increase"):
         kept_rows("a.csv", [2, 3], np.array([1.0, 0.5]), np.ones(2))
+
+
+def test_a_unit_that_leads_beyond_all_times_is_none() -> None:
+    """.NET's ticks are 100 ns since the year 1: read as microseconds they would lie in the year 20,000."""
+    with pytest.raises(DriverError, match="no camera's pace"):
+        times_of({"timestamp": [638_500_000_000_000_000 + 400_000 * i for i in range(12)]})
