@@ -17,6 +17,7 @@ from ..files import SequencePattern, part_of
 from ..records import Frame, VideoInfo
 from .convert import Preparation
 from .encode import Encoding
+from .kept import unkept_description
 from .pieces import About, Pieces, note_pictures, noted_pictures
 from .planes import is_untouched
 
@@ -47,6 +48,7 @@ class PlannedPictures:
                 f"field order {self.info.field_order} is lost: pictures hold none; the fields lie in them as they "
                 "were"
             )
+        self.notes += unkept_description(self.info)
         if self.info.start_timecode:
             self.notes.append(f"pictures hold no timecode: the first is {self.info.start_timecode}")
 

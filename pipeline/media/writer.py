@@ -71,7 +71,10 @@ def _planned_pictures(
     check_output(path, inputs={source: "the source itself"}, overwrite=overwrite, files=files)
     first_number = reader.first_number if reader and reader.first_number is not None else 1
     encoding = picture_encoding(path, info, options)
-    return PlannedPictures(path, pattern, first_number, info, encoding)
+    plan = PlannedPictures(path, pattern, first_number, info, encoding)
+    if reader is not None and reader.hdr_parameters:
+        plan.notes.append("the HDR mastering metadata is lost: pictures hold none")
+    return plan
 
 
 class PlannedOutput(Protocol):
