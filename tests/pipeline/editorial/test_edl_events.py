@@ -25,7 +25,9 @@ def films(tmp_path: Path, make_film: MakeFilm) -> Path:
 def shots(folder: Path, text: str) -> list[tuple[str, int, int, int]]:
     """(file, first frame, frames, place) of each shot that can be worked on."""
     timeline = load_timeline(write(folder / "cut.edl", "TITLE: t\n" + text))
-    return [(s.media.stem if s.media else "", s.start_frame, s.frame_count, s.record_frame) for s in timeline.shots]
+    return [
+        (s.media.stem if s.media else "", s.start_frame, s.frame_count, s.record_frame) for s in timeline.shots
+    ]
 
 
 def notes(folder: Path, text: str) -> str:
@@ -35,7 +37,13 @@ def notes(folder: Path, text: str) -> str:
 def test_a_line_is_taken_apart() -> None:
     line = "004 A001C001 V K B 012 01:00:00:00 01:00:01:00 00:00:00:00 00:00:01:00"
     event = Event.read(line, ["M2   A001C001  -048.0  01:00:00:00", "* SOURCE FILE: a b.mov"])
-    assert (event.number, event.reel, event.channel, event.kind, event.length) == ("004", "A001C001", "V", "K B", "012")
+    assert (event.number, event.reel, event.channel, event.kind, event.length) == (
+        "004",
+        "A001C001",
+        "V",
+        "K B",
+        "012",
+    )
     assert (event.speed, event.source_file, event.is_black, event.is_empty) == (-48, "a b.mov", False, False)
     assert mark_of(event.lines(7)) == 7
     assert mark_of(["* made by hand"]) is None

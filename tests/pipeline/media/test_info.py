@@ -65,7 +65,10 @@ def test_a_clock_that_runs_freely_begins_at_0_in_the_output(
 
 def test_sound_stays_with_its_picture(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", audio=["aac"])
-    with av.open(str(path)) as film, av.open(str(tmp_path / "b.ts"), "w", options={"output_ts_offset": "5000"}) as out:
+    with (
+        av.open(str(path)) as film,
+        av.open(str(tmp_path / "b.ts"), "w", options={"output_ts_offset": "5000"}) as out,
+    ):
         copies = [out.add_stream_from_template(stream, opaque=True) for stream in film.streams]
         for packet in film.demux():
             if packet.size:

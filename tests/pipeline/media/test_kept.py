@@ -172,5 +172,8 @@ def test_the_readme_says_so() -> None:
     table = text[text.index("<!-- kept -->") : text.index("<!-- /kept -->")]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line[:1] == "|"]
     assert rows[0][1:] == [f"`.{name}`" for name in CONTAINERS]
-    said = {row[0]: " ".join(n for n, cell in zip(CONTAINERS, row[1:], strict=True) if cell == "yes") for row in rows[2:]}
+    said = {
+        row[0]: " ".join(n for n, cell in zip(CONTAINERS, row[1:], strict=True) if cell == "yes")
+        for row in rows[2:]
+    }
     assert said == KEPT

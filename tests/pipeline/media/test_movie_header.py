@@ -73,7 +73,9 @@ def test_tags_of_any_name(tmp_path: Path, suffix: str) -> None:
         assert tags.items() <= film.metadata.items()
 
 
-@pytest.mark.parametrize(("name", "codec"), [("b.mov", "prores"), ("b.mov", "dnxhd"), ("b.mp4", "h264"), ("b.mkv", "h264")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("b.mov", "prores"), ("b.mov", "dnxhd"), ("b.mp4", "h264"), ("b.mkv", "h264")]
+)
 def test_hdr_metadata_is_kept(tmp_path: Path, name: str, codec: str) -> None:
     path = make_clip(
         tmp_path / "a.mp4", codec="libx265", name="yuv420p10le", count=6, size=(256, 144),
