@@ -1,7 +1,7 @@
 """What of a film is kept in which kind of file: measured, and as the pipeline's README says.
 
-The table there is the list of differences that are accepted; whatever else is lost fails here, and all that is lost
-is told.
+The table there is the list of differences that are accepted; whatever else is lost fails here, and all that is
+lost is told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from retarget.pipeline.media.movie_header import MovieSource
 from retarget.pipeline.media.options import EncodeOptions
 from retarget.pipeline.media.orientation import matrix_of
 from retarget.pipeline.media.reader import open_video
-
 from retarget.pipeline.records import Frame
 
 from .conftest import CLAP, film_with, make_clip, make_sound, rewrite
