@@ -67,7 +67,8 @@ def _flags() -> argparse.ArgumentParser:
     what = flags.add_argument_group("what")
     what.add_argument(
         "sheet", type=Path, nargs="?", metavar="JOBS",
-        help="sheet (.yaml, .csv), timeline (.edl, .otio) or PySceneDetect's scene list (-Scenes.csv)",
+        help="sheet (.yaml, .csv), timeline (.edl, .otio, .fcpxml, .xml, .ale, .aaf) or PySceneDetect's scene "
+        "list (-Scenes.csv)",
     )  # fmt: skip
     what.add_argument("-s", "--source", action="append", default=[], metavar="GLOB", help="instead: a job a file")
     what.add_argument("-d", "--driver", "--driving", type=Path, dest="driver", help="for all of those")

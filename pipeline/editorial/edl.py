@@ -86,7 +86,8 @@ class Edl:
         try:
             self._parsed([replace(event, kind="C", length="")], rate)
         except _READ_ERRORS as error:
-            self.notes.append(f"event {event.number or event.line!r} is left out: {first_line(error)}")
+            named = event.number or repr(event.line)
+            self.notes.append(f"event {named} is left out: {first_line(error)}")
             return False
         return True
 

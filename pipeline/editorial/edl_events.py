@@ -87,8 +87,8 @@ class Event:
 
 def mark_of(comments: Iterable[str]) -> int | None:
     """The number that `Event.lines` left among a clip's remarks."""
-    found = (re.search(rf"{_MARK} (\d+)", str(comment)) for comment in comments)
-    return next((int(match[1]) for match in found if match), None)
+    found = [match for comment in comments if (match := re.search(rf"{_MARK} (\d+)", str(comment)))]
+    return int(found[-1][1]) if found else None  # the first of two is of what a transition comes from
 
 
 def events_of(lines: Iterable[str]) -> tuple[list[str], list[Event]]:
@@ -150,7 +150,8 @@ def _of_key(event: Event, notes: list[str]) -> Event:
     if event.kind == "K B":
         return replace(event, kind="C", length="")
     notes.append(f"event {event.number}: is a key; its foreground is worked on as a shot of its own")
-    return replace(event, kind="C", length="", channel=f"{event.channel}-KEY")
+    # Two lines of one number would be a transition to the reader.
+    return replace(event, number=f"9{event.number}", kind="C", length="", channel=f"{event.channel}-KEY")
 
 
 def _renamed(remarks: Iterable[str]) -> tuple[str, ...]:

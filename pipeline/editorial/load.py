@@ -12,9 +12,10 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from ..files import UniqueNames, suffixes
+from ..files import UniqueNames, check_readable, suffixes
 from .clips import clips_of, first_line, shot_of
 from .edl import Edl
+from .exchange import ADAPTERS, read_exchange
 from .locate import MediaFinder
 from .media_info import probe_media
 from .scenes import read_scenes
@@ -58,7 +59,11 @@ def load_timeline(
         raise TimelineError(
             f"{path}: is no timeline that is understood; export it as EDL (CMX 3600) or OpenTimelineIO (.otio)"
         )
-    text, finder = _read_text(path), MediaFinder(path.parent, media)
+    finder = MediaFinder(path.parent, media)
+    if suffix in ADAPTERS:
+        check_readable(path)
+        return _timeline(path, read_exchange(path), finder)
+    text = _read_text(path)
     if suffix == ".otio":
         try:
             return _timeline(path, _read_otio(path, text), finder)

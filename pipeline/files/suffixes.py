@@ -30,8 +30,8 @@ SHEETS = frozenset({".yaml", ".yml"})
 """Sheets of jobs."""
 TABLES = frozenset({".csv", ".tsv", ".txt"})
 """Sheets of jobs as tables; also PySceneDetect's scene lists."""
-TIMELINES = frozenset({".edl", ".otio"})
-"""Cuts: CMX3600 and OpenTimelineIO."""
+TIMELINES = frozenset({".edl", ".otio", ".fcpxml", ".xml", ".ale", ".aaf"})
+"""Cuts: CMX3600, OpenTimelineIO, and what its adapters read."""
 
 CONTACT_SHEETS = (".png", ".jpg", ".jpeg")
 PLOTS = (".png", ".pdf", ".svg")

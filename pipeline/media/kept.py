@@ -10,6 +10,7 @@ from pathlib import Path
 
 from av.container import InputContainer
 
+from ..files import parse_pattern
 from ..records import VideoInfo
 from .containers import main_video, open_container
 from .description import kept_metadata
@@ -43,6 +44,17 @@ def _own_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     return {
         key: value for key, value in kept.items() if key.casefold() not in _TAGS_WITH_A_PLACE and value.strip()
     }
+
+
+def unkept_description(info: VideoInfo) -> list[str]:
+    """What pictures cannot say of the film that they are made of, a line each."""
+    if info.is_still or parse_pattern(info.path) is not None or not info.path.is_file():
+        return []
+    with open_container(info.path) as source:
+        tags = _own_tags({**main_video(source, info.path).metadata, **source.metadata})
+        chapters = len(source.chapters())
+    lines = [f"tag {key} is lost: pictures have no place for it" for key in tags]
+    return [*lines, *([f"{chapters} chapters are lost: pictures have none"] if chapters else [])]
 
 
 def losses(

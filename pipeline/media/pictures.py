@@ -18,6 +18,7 @@ from ..files import HeldFolder, SequencePattern, is_named_for, part_of
 from ..records import Frame, VideoInfo
 from .convert import Preparation
 from .encode import Encoding
+from .kept import unkept_description
 from .pieces import About, Pieces, note_pictures, noted_pictures
 from .planes import is_untouched
 
@@ -51,6 +52,7 @@ class PlannedPictures:
                 f"field order {self.info.field_order} is lost: pictures hold none; the fields lie in them as they "
                 "were"
             )
+        self.notes += unkept_description(self.info)
         if self.info.start_timecode:
             self.notes.append(f"pictures hold no timecode: the first is {self.info.start_timecode}")
 

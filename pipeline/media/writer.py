@@ -77,7 +77,10 @@ def _planned_pictures(
     first_number = reader.first_number if reader and reader.first_number is not None else 1
     encoding = picture_encoding(path, info, options)
     check = _source_check(reader)
-    return PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite, check=check)
+    plan = PlannedPictures(path, pattern, first_number, info, encoding, overwrite=overwrite, check=check)
+    if reader is not None and reader.hdr_parameters:
+        plan.notes.append("the HDR mastering metadata is lost: pictures hold none")
+    return plan
 
 
 def _source_check(reader: VideoReader | None) -> Callable[[], None]:

@@ -17,7 +17,15 @@ from retarget.pipeline.errors import NoFaceError, OptionError, VideoOpenError, V
 from retarget.pipeline.faces import FaceSelection, TrackingCache
 from retarget.pipeline.options import RetargetOptions
 from retarget.pipeline.resources import Resources
-from retarget.pipeline.run import Tally, _notes_on_fades, check_count, retarget_video, track_ahead, track_video
+from retarget.pipeline.run import (
+    Tally,
+    _notes_on_fades,
+    check_count,
+    check_whole,
+    retarget_video,
+    track_ahead,
+    track_video,
+)
 
 
 @pytest.fixture
@@ -182,3 +190,26 @@ def test_where_an_edit_was_held_back_is_noted() -> None:
         "shot 1, face 0: less is done in frames 40-61 (turned away), 70 (cut by the picture's border), 72"
     )
     assert note.endswith(" and 3 more")
+
+
+def test_fields_are_counted_as_frames() -> None:
+    tally = Tally(per_frame=2)
+    for is_edited in (False, True, True, True, False, False):  # of three frames, two are edited
+        source = object()
+        tally.add(SimpleNamespace(source=source, result=object() if is_edited else source))  # type: ignore[arg-type]
+    assert (tally.frames, tally.edited) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("shortfall", "failures", "said"),
+    [("16 frames are missing", 0, "16 frames are missing; copy it again"), (None, 3, "3 pictures could not be")],
+)
+def test_a_source_that_is_not_whole_is_refused_where_that_is_asked(
+    shortfall: Any, failures: int, said: str
+) -> None:
+    info = SimpleNamespace(path=Path("a.mkv"))
+    reader: Any = SimpleNamespace(info=info, shortfall=shortfall, decode_failures=failures)
+    with pytest.raises(VideoOpenError, match=said) as refusal:
+        check_whole(reader)
+    assert refusal.value.exit_code == 2
+    check_whole(SimpleNamespace(info=info, shortfall=None, decode_failures=0))  # type: ignore[arg-type]

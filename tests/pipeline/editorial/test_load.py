@@ -158,3 +158,17 @@ def test_a_scene_list_needs_its_film(tmp_path: Path) -> None:
         load_timeline(path)
     with pytest.raises(VideoOpenError, match=r"gone\.mov"):
         load_timeline(path, source=tmp_path / "gone.mov")
+
+
+def test_a_nest_shows_only_what_it_is_trimmed_to(tmp_path: Path, make_film: Callable[..., Path]) -> None:
+    film = make_film(tmp_path / "a.mov", 48)
+    inner = [clip(name, 0, 24, media_reference=file_at(film, 0, 48)) for name in ("before", "seen")]
+    time = otio.opentime.RationalTime
+    nest = otio.schema.Track(
+        "nest",
+        kind=otio.schema.TrackKind.Video,
+        children=inner,
+        source_range=otio.opentime.TimeRange(time(30, 24), time(10, 24)),
+    )
+    (shot,) = load_timeline(save(tmp_path / "cut.otio", nest)).shots
+    assert (shot.name, shot.start_frame, shot.frame_count, shot.record_frame) == ("seen", 6, 10, 0)

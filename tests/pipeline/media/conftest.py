@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -14,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+from retarget.pipeline.media.boxes import add_to_video, entry_of, header_of, replace_header
 from retarget.pipeline.media.options import EncodeOptions
 from retarget.pipeline.media.pieces import Pieces
 from retarget.pipeline.media.reader import open_video
@@ -27,6 +29,8 @@ FFV1 = EncodeOptions(codec="ffv1")
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 TICK = Fraction(1, 600)
 """Seconds a unit of time of the long films."""
+CLAP = struct.pack(">8I", 60, 1, 44, 1, 0, 1, 0, 1)
+"""A clean aperture of 60x44."""
 COUNT = 43
 """Frames of a long film: two pieces of 16, one of 11."""
 
@@ -233,6 +237,25 @@ def unpacked(frame: av.VideoFrame) -> list[np.ndarray[Any, Any]]:
     order = {"rgb": "rgb", "bgr": "bgr"}[name[:3]] + ("a" if "a" in name else "0" if "0" in name else "")
     packed = raw[0][:, : len(order) * width].reshape(frame.height, width, len(order))
     return [packed[:, :, order.index(c)] for c in ("gbra" if "a" in order else "gbr")]
+
+
+def film_with(path: Path, entry: Callable[[bytes], bytes]) -> Path:
+    """A film with a clean aperture and a timecode track, whose sample entry is changed."""
+
+    def setup(_: Any, stream: Any) -> None:
+        stream.metadata["timecode"] = "01:02:03:04"
+
+    make_clip(path, codec="prores_ks", name="yuv422p10le", size=(256, 144), setup=setup, count=3)
+    header = header_of(path)
+    assert header is not None
+    picture, second = header.all(b"trak")
+    add_to_video(picture, {b"clap": CLAP})
+    made = entry(entry_of(second))
+    table = second.find(b"mdia", b"minf", b"stbl", b"stsd")
+    assert table is not None
+    table.data = struct.pack(">III", 0, 1, len(made) + 4) + made
+    replace_header(path, header)
+    return path
 
 
 # What was made

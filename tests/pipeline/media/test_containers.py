@@ -150,3 +150,32 @@ def test_films_of_every_usual_kind_are_read(tmp_path: Path, suffix: str) -> None
     with open_container(renamed) as container:
         assert main_video(container, renamed).width == 64
         assert sum(1 for _ in container.decode(video=0)) >= 4
+
+
+def with_cover_first(path: Path, folder: Path, *, film_frames: int) -> Path:
+    """A picture as an ordinary video that is marked as the default, before the film."""
+    film = make_clip(folder / "film.mp4", count=film_frames, size=(32, 32))
+    picture = make_clip(folder / "cover.mkv", codec="mjpeg", name="yuvj420p", count=1)
+    with av.open(str(path), "w") as out, av.open(str(picture)) as cover, av.open(str(film)) as moving:
+        copies = [out.add_stream_from_template(one.streams.video[0], opaque=True) for one in (cover, moving)]
+        copies[0].disposition, copies[1].disposition = 1, 0
+        for copy, one in zip(copies, (cover, moving), strict=True):
+            for packet in one.demux():
+                if packet.size:
+                    packet.pts, packet.dts = packet.pts or 0, packet.dts or 0
+                    packet.stream = copy
+                    out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_single_picture_is_not_the_film(tmp_path: Path, suffix: str) -> None:
+    path = with_cover_first(tmp_path / f"a{suffix}", tmp_path, film_frames=5)
+    with open_container(path) as container:
+        assert (main_video(container, path).index, main_video(container, path).width) == (1, 32)
+
+
+def test_of_two_single_pictures_the_marked_one_counts(tmp_path: Path) -> None:
+    path = with_cover_first(tmp_path / "a.mkv", tmp_path, film_frames=1)
+    with open_container(path) as container:
+        assert main_video(container, path).index == 0

@@ -20,6 +20,7 @@ from .conftest import (
     FFV1,
     TICK,
     make_clip,
+    make_picture,
     needs_encoder,
     noise_picture,
     picture,
@@ -150,3 +151,36 @@ def test_x264_makes_the_same_bytes_of_the_same_frames() -> None:
             packets += context.encode(frame)
         made.add(b"".join(map(bytes, packets + context.encode(None))))
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("name", ["rgb24", "rgba", "gray", "rgb48be"])
+def test_pictures_become_film_that_players_open(tmp_path: Path, name: str) -> None:
+    still = make_picture(tmp_path / "a.png", name, size=(33, 21))
+    notes = rewrite(still, tmp_path / "b.mp4", EncodeOptions())
+    frame = next(iter(open_video(tmp_path / "b.mp4")))
+    assert (frame.pixel_format.name, frame.width, frame.height) == ("yuv420p", 34, 22)
+    assert "33x21 is written as 34x22" in notes[0]
+    np.testing.assert_allclose(frame.planes[0][:, 32].astype(int), frame.planes[0][:, 33], atol=8)
+
+
+def test_pictures_are_what_is_asked_for(tmp_path: Path) -> None:
+    still = make_picture(tmp_path / "a.png", "rgb24", size=(33, 21))
+    rewrite(still, tmp_path / "b.mp4", EncodeOptions(pixel_format="yuv444p"))
+    info = open_video(tmp_path / "b.mp4").info
+    assert (info.pixel_format.name, info.width, info.height) == ("yuv444p", 33, 21)
+    rewrite(still, tmp_path / "c.mkv", FFV1)
+    assert open_video(tmp_path / "c.mkv").info.width == 33
+
+
+def test_the_header_comes_first(clip: Path) -> None:
+    for suffix in (".mp4", ".mov"):
+        rewrite(clip, clip.with_name(f"b{suffix}"), EncodeOptions())
+        data = clip.with_name(f"b{suffix}").read_bytes()
+        assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_pcm_in_mp4_is_warned_of(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mov", count=2, audio=["pcm_s16le"])
+    assert rewrite(path, tmp_path / "b.mov", EncodeOptions()) == []
+    (note,) = rewrite(path, tmp_path / "b.mp4", EncodeOptions())
+    assert "is PCM: players of before 2023 play it as noise in .mp4; write .mov" in note

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 
-from retarget.pipeline.media.boxes import Box, add_to_video, entry_of, header_of, replace_header, video_boxes
+from retarget.pipeline.media.boxes import Box, entry_of, video_boxes
 from retarget.pipeline.media.movie_header import HeaderChanges, MovieSource, finish_movie
 from retarget.pipeline.media.options import EncodeOptions
 from retarget.pipeline.media.reader import open_video
 
-from .conftest import make_clip, rewrite
+from .conftest import CLAP, film_with, make_clip, rewrite
 
-CLAP = struct.pack(">8I", 60, 1, 44, 1, 0, 1, 0, 1)
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
-
-
-def entry_box(track: Box) -> Box:
-    table = track.find(b"mdia", b"minf", b"stbl", b"stsd")
-    assert table is not None
-    return table
-
-
-def film_with(path: Path, entry: Callable[[bytes], bytes]) -> Path:
-    """A film with a clean aperture and a timecode track, whose sample entry is changed."""
-
-    def setup(_: Any, stream: Any) -> None:
-        stream.metadata["timecode"] = "01:02:03:04"
-
-    make_clip(path, codec="prores_ks", name="yuv422p10le", setup=setup, count=3)
-    header = header_of(path)
-    assert header is not None
-    picture, second = header.all(b"trak")
-    add_to_video(picture, {b"clap": CLAP})
-    made = entry(entry_of(second))
-    entry_box(second).data = struct.pack(">III", 0, 1, len(made) + 4) + made
-    replace_header(path, header)
-    return path
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from retarget.pipeline.edit import Fade
 from retarget.pipeline.review.flags import flags_of
-from retarget.pipeline.review.series import FaceSeries
+from retarget.pipeline.review.series import ClipSeries, FaceSeries
 
 Ranges = list[tuple[str, int, int]]
 
@@ -209,3 +209,8 @@ def test_an_output_with_a_frame_too_few(clip_of: Any, face: FaceSeries) -> None:
     (flag,) = flags_of(clip_of(face, output_frames=199))
     assert (flag.reason, flag.first_frame, flag.color) == ("frame_count", 198, "RED")
     assert flag.comment == "199 frames, the source has 200"
+
+
+def test_a_source_that_is_not_whole(clip_of: Callable[..., ClipSeries]) -> None:
+    (flag,) = [f for f in flags_of(clip_of(shortfall="the source is not whole")) if f.reason == "incomplete"]
+    assert (flag.first_frame, flag.last_frame, flag.comment) == (199, 199, "the source is not whole")
