@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DriverError
-from ..files import delimiter_of
+from ..files import check_plain, delimiter_of
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ def _number(cell: str) -> float:
 def _open_csv(path: Path) -> Iterator[TextIO]:
     """The file as text; every way of not being a readable text file is a DriverError."""
     try:
+        check_plain(path, DriverError)
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield file
     except (UnicodeDecodeError, csv.Error) as error:

@@ -27,8 +27,7 @@ def read_text(path: Path, error: type[RetargetError], *, advice: str = "save it 
     Raises:
         RetargetError: of the class `error`: the file cannot be read, or is no text (then with the advice).
     """
-    if not path.is_file() and path.exists():
-        raise error(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
+    check_plain(path, error)
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as broken:
@@ -38,6 +37,12 @@ def read_text(path: Path, error: type[RetargetError], *, advice: str = "save it 
     except OSError as broken:
         reason = broken.strerror or str(broken)
         raise error(f"{path}: cannot be read ({reason}); check the name and the permissions") from broken
+
+
+def check_plain(path: Path, error: type[RetargetError]) -> None:
+    """Raises an `error` if something is there that is no plain file: a pipe would be waited for without an end."""
+    if not path.is_file() and path.exists():
+        raise error(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
 
 
 def delimiter_of(line: str) -> str:

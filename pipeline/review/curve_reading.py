@@ -17,7 +17,7 @@ from retarget.model.plain_json import parse_json
 from ..drivers import CurveDriver, Driver, read_series
 from ..errors import ReportError
 from ..faces import clip_series
-from ..files import suffixes
+from ..files import check_plain, suffixes
 from ..options import RetargetOptions
 from ..records import ExpressionSeries
 from ..report import Report, read_report
@@ -112,6 +112,7 @@ def _report_in(path: Path) -> Report | None:
     if path.suffix.lower() == ".json":
         return read_report(path)
     try:
+        check_plain(path, ReportError)
         with path.open("rb") as file:
             if not file.read(64).lstrip().startswith(b"{"):
                 return None

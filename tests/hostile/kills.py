@@ -99,6 +99,7 @@ _REMOVALS = {"os.remove", "os.rmdir", "os.truncate"}
 def attempt(job: Job, folder: Path, step: Step) -> None:
     """One run in a fork; fills in how it ended."""
     said = folder.with_name(f"{folder.name}.said")
+    said.touch()
     child = os.fork()
     if child == 0:
         os.setsid()
