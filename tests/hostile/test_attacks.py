@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from retarget.pipeline.commands.main import main
+
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CURVES = SAMPLES / "smile.yaml"
 ENTRY = [sys.executable, "-m", "retarget.pipeline.commands.entry"]
@@ -22,6 +24,10 @@ def _run(*arguments: object, cwd: Path, **options: object) -> subprocess.Complet
     if "stdout" in how or "stderr" in how:
         how.pop("capture_output")
     return subprocess.run([*ENTRY, *map(str, arguments)], cwd=cwd, **how)  # type: ignore[call-overload, no-any-return]
+
+
+def _held_up(*_: object) -> None:
+    raise TimeoutError
 
 
 JOB = ("-s", SAMPLES / "actress.mp4", "-d", CURVES, "--trim-end", "0.1", "--refine", "0", "--device", "cpu")
@@ -47,7 +53,7 @@ def test_whether_anybody_hears_it_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "full.mp4").read_bytes() == (tmp_path / "closed.mp4").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGQUIT"])
+@pytest.mark.parametrize("name", ["SIGHUP", pytest.param("SIGQUIT", marks=pytest.mark.slow)])
 def test_a_terminal_that_is_closed_leaves_nothing(tmp_path: Path, name: str) -> None:
     number = getattr(signal, name)
     command = [
@@ -81,11 +87,23 @@ def test_a_terminal_that_is_closed_leaves_nothing(tmp_path: Path, name: str) -> 
         ("curves", "{}.json"), ("track", "{}.png"),
     ],
 )  # fmt: skip
-def test_a_pipe_holds_nothing_up(tmp_path: Path, arguments: tuple[object, ...]) -> None:
+def test_a_pipe_holds_nothing_up(
+    tmp_path: Path,
+    arguments: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     named = [str(argument).replace("{}", str(tmp_path / "pipe")) for argument in arguments]
     os.mkfifo(next(Path(name) for name in named if "pipe" in name))
-    done = _run(*named, cwd=tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "set_wakeup_fd", lambda *_, **__: -1)
+    signal.signal(signal.SIGALRM, _held_up)
+    signal.alarm(60)
+    try:
+        assert main(named) == 2
+    finally:
+        signal.alarm(0)
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_name_commands_no_terminal(tmp_path: Path) -> None:
@@ -95,13 +113,13 @@ def test_a_name_commands_no_terminal(tmp_path: Path) -> None:
     assert "\\x1b]0;own" in done.stderr
 
 
-def test_a_report_that_is_handed_on_tells_nothing(tmp_path: Path) -> None:
+def test_a_report_that_is_handed_on_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "plates").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "plates/a.mp4").symlink_to(SAMPLES / "actress.mp4")
-    job = ["-s", tmp_path / "plates/a.mp4", *JOB[2:]]
-    done = _run(*job, "-o", tmp_path / "out/o.mp4", "--report", "out/run.json", "--portable", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    job = ["-s", tmp_path / "plates/a.mp4", *JOB[2:], "-q"]
+    assert main([*map(str, job), "-o", str(tmp_path / "out/o.mp4"), "--report", "out/run.json", "--portable"]) == 0
     text = (tmp_path / "out/run.json").read_text()
     assert str(tmp_path) not in text
     assert str(Path.home()) not in text or len(str(Path.home())) < 2
@@ -109,6 +127,7 @@ def test_a_report_that_is_handed_on_tells_nothing(tmp_path: Path) -> None:
     assert (details["source"], details["output"]) == ("../plates/a.mp4", "o.mp4")
 
 
+@pytest.mark.slow
 def test_a_user_without_a_home(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME")}
     done = _run("track", SAMPLES / "astronaut.png", "-o", "t.csv", cwd=tmp_path, env=environment)
@@ -116,6 +135,7 @@ def test_a_user_without_a_home(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
+@pytest.mark.slow
 def test_the_clock_may_jump(tmp_path: Path) -> None:
     """Files of the future and of the past: only whether they stay the same counts."""
     source = tmp_path / "a.mp4"

@@ -30,5 +30,5 @@ def test_at_every_step(job: str, steps: str) -> None:
     _run(job, "--steps", steps)
 
 
-def test_track_at_every_step() -> None:
+def test_a_table_whose_disk_is_full_at_every_step() -> None:
     _run("track", "--steps", "full")
