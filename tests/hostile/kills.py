@@ -73,6 +73,8 @@ def files_in(folder: Path, ignored: tuple[str, ...] = ()) -> dict[str, str]:
 def _lasting(path: Path) -> bytes:
     """What is in a file, but for how long it took to make it."""
     data = path.read_bytes()
+    if path.suffix == ".safetensors":
+        data = data[8 + int.from_bytes(data[:8], "little") :]  # the tensors
     if path.suffix == ".json":
         report = json.loads(data)
         report.pop("seconds", None)
