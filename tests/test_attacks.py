@@ -14,7 +14,7 @@ import pytest
 
 from retarget.pipeline.commands.main import main
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 CURVES = SAMPLES / "smile.yaml"
 ENTRY = [sys.executable, "-m", "retarget.pipeline.commands.entry"]
 

@@ -12,7 +12,7 @@ JOBS = ("film", "overwrite", "sequence", "track", "preview", "batch", "trainer")
 
 
 def _run(*arguments: object) -> None:
-    command = [sys.executable, str(Path(__file__).with_name("kills.py")), *map(str, arguments)]
+    command = [sys.executable, str(Path(__file__).parent / "hostile/kills.py"), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
