@@ -13,7 +13,7 @@ from retarget.model.plain_json import parse_json
 
 from .edit import MEANINGS, Fade
 from .errors import ReportError
-from .files import portable, write_whole
+from .files import check_plain, portable, write_whole
 
 FORMAT_VERSION = 1
 
@@ -115,6 +115,7 @@ def read_report(path: Path) -> Report:
     Raises:
         ReportError: the file cannot be read, is no report, or is damaged.
     """
+    check_plain(path, ReportError)
     try:
         document = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:

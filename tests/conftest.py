@@ -231,3 +231,8 @@ def make_checkpoint(make_geometry: Callable[..., GeometryModel]) -> Callable[...
         )
 
     return make
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the slow fuzzers run: `pytest -m slow tests/test_fuzz.py --cases 10000`."""
+    parser.addoption("--cases", type=int, default=1000, help="of each kind that the slow fuzzers try")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, remembered until it is a good time to stop."""
+"""Ctrl-C, SIGTERM and a terminal that is closed, remembered until it is a good time to stop."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import signal
 import threading
 from typing import Any, Self
 
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+
 
 class Stop:
-    """Remembers Ctrl-C and SIGTERM instead of acting on them anywhere; a second one acts as usual."""
+    """Remembers such a signal instead of acting on it anywhere; a second one acts as usual.
+
+    A closed terminal that somebody ignores (nohup) stays ignored.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -16,8 +21,9 @@ class Stop:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
+            for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
+                if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._ask)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -32,7 +32,9 @@ class Halfway:
 
 def serve(channel: Connection, setting: Setting, work: Work) -> None:
     """A worker's life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what happens
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):  # they reach the whole group; the parent says what happens
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
     tracking = TrackingAhead(setting)

@@ -31,5 +31,6 @@ def loading() -> Iterator[None]:
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
-    print("retarget: interrupted; nothing was written", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # whoever reads it may be gone
+        print("retarget: interrupted; nothing was written", file=sys.stderr, flush=True)
     os._exit(130)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import DriverError
-from ..files import delimiter_of, encoding_of
+from ..files import check_plain, delimiter_of, encoding_of
 from .capture_table import Header, Row
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class TextTable:
 def open_text(path: Path) -> Iterator[TextIO]:
     """The file as text: UTF-8, UTF-16 or Latin-1; every way of not being readable text is a DriverError."""
     try:
+        check_plain(path, DriverError)
         with path.open("rb") as raw:
             encoding = encoding_of(raw.read(_HEAD_BYTES))
         if encoding is None:

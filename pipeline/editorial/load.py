@@ -12,7 +12,7 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from ..files import UniqueNames, check_readable, suffixes
+from ..files import UniqueNames, check_plain, check_readable, suffixes
 from .clips import clips_of, first_line, shot_of
 from .edl import Edl
 from .exchange import ADAPTERS, read_exchange
@@ -80,8 +80,7 @@ def load_timeline(
 
 
 def _read_text(path: Path) -> str:
-    if not path.is_file() and path.exists():
-        raise TimelineError(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
+    check_plain(path, TimelineError)
     try:
         data = path.read_bytes()
     except OSError as error:

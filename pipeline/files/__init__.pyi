@@ -35,6 +35,7 @@ from .text import Node as Node
 from .text import Scalar as Scalar
 from .text import YamlError as YamlError
 from .text import as_number as as_number
+from .text import check_plain as check_plain
 from .text import delimiter_of as delimiter_of
 from .text import encoding_of as encoding_of
 from .text import lines_of as lines_of

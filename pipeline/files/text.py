@@ -28,8 +28,7 @@ def read_text(path: Path, error: type[RetargetError], *, advice: str = "save it 
     Raises:
         RetargetError: of the class `error`: the file cannot be read, or is no text (then with the advice).
     """
-    if not path.is_file() and path.exists():
-        raise error(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
+    check_plain(path, error)
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as broken:
@@ -63,6 +62,12 @@ def encoding_of(head: bytes) -> str | None:
 
 
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+def check_plain(path: Path, error: type[RetargetError]) -> None:
+    """Raises an `error` if something is there that is no plain file: a pipe would be waited for without an end."""
+    if not path.is_file() and path.exists():
+        raise error(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
 
 
 def delimiter_of(line: str) -> str:

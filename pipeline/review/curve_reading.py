@@ -17,6 +17,7 @@ from retarget.model.plain_json import parse_json
 from ..drivers import CurveDriver, Driver, kind_of_driver, read_series
 from ..errors import DriverError, ReportError
 from ..faces import clip_series
+from ..files import check_plain
 from ..options import RetargetOptions
 from ..records import ExpressionSeries
 from ..report import Report, read_report
@@ -114,6 +115,7 @@ def _report_in(path: Path) -> Report | None:
     if path.suffix.lower() == ".json":
         return None if _is_capture(path) else read_report(path)
     try:
+        check_plain(path, ReportError)
         with path.open("rb") as file:
             if not file.read(64).lstrip().startswith(b"{"):
                 return None

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -49,23 +49,32 @@ class Job:
     """Makes what is there before each run."""
     outputs: Callable[[str], bool] = lambda _: False
     """Whether the run makes a file of that name."""
-    train: bool = False
+    main: str = "retarget"
+    """The command line, or "batch": a batch in this one process."""
     hidden: tuple[str, ...] = ()
     """What may stay hidden after a whole run."""
+    ignored: tuple[str, ...] = ()
+    """Names that files begin with in which it stands when, or how long: what is in them is not compared."""
+    whole: Callable[[Path], object] | None = None
+    """Raises unless a file that is neither the old nor the new one is whole all the same."""
 
 
-def files_in(folder: Path) -> dict[str, str]:
+def files_in(folder: Path, ignored: tuple[str, ...] = ()) -> dict[str, str]:
     """What can be seen in a folder and below."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(_lasting(path)).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file()
+        and not path.name.startswith(ignored or "/")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
 
 
 def _lasting(path: Path) -> bytes:
     """What is in a file, but for how long it took to make it."""
     data = path.read_bytes()
+    if path.suffix == ".safetensors":
+        data = data[8 + int.from_bytes(data[:8], "little") :]  # the tensors
     if path.suffix == ".json":
         report = json.loads(data)
         report.pop("seconds", None)
@@ -92,6 +101,7 @@ _REMOVALS = {"os.remove", "os.rmdir", "os.truncate"}
 def attempt(job: Job, folder: Path, step: Step) -> None:
     """One run in a fork; fills in how it ended."""
     said = folder.with_name(f"{folder.name}.said")
+    said.touch()
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -123,10 +133,12 @@ def attempt(job: Job, folder: Path, step: Step) -> None:
 
 
 def _main(job: Job) -> Callable[[list[str]], int]:
-    if job.train:
+    if job.main == "retarget-train":
         from retarget.train.commands.entry import main as train_main
 
         return train_main
+    if job.main == "batch":
+        return _batch
     from retarget.pipeline.commands.main import main
 
     return main
@@ -174,9 +186,13 @@ def _inject(folder: Path, step: Step) -> None:
 
 def check(folder: Path, old: Files, new: Files, job: Job) -> str:
     """What is wrong in the folder after a run that did not end by itself; empty if nothing."""
-    for name, digest in files_in(folder).items():
+    for name, digest in files_in(folder, job.ignored).items():
         if digest not in (old.get(name), new.get(name)):
-            return f"{name} is neither what was there nor what is made"
+            try:
+                assert job.whole is not None
+                job.whole(folder / name)
+            except Exception as error:
+                return f"{name} is neither what was there nor what is made ({error!r:.200})"
     lost = [name for name in old if name not in new and not job.outputs(name) and not (folder / name).is_file()]
     lost += [name for name in old if name in new and not (folder / name).is_file()]
     return f"{lost[0]} is gone" if lost else ""
@@ -191,27 +207,30 @@ def run(name: str, folder: Path, *, kills: int, steps: str | None, seed: int) ->
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         job.before(work)
-        return files_in(work)
+        return files_in(work, job.ignored)
 
     old = fresh()
-    started, whole = time.monotonic(), Step()
-    attempt(job, work, whole)
-    seconds = time.monotonic() - started
-    assert whole.ended == 0, f"the undisturbed run ended with {whole.ended}: {whole.errors}"
-    new = files_in(work)
+    seconds = 0.0
+    for _ in range(2):  # the first reads from the disk what the others find in memory
+        fresh()
+        started, whole = time.monotonic(), Step()
+        attempt(job, work, whole)
+        seconds = time.monotonic() - started
+        assert whole.ended == 0, f"the undisturbed run ended with {whole.ended}: {whole.errors}"
+    new = files_in(work, job.ignored)
     chance = random.Random(f"{name} {seed}")  # noqa: S311 - reproducible
     number = 0
     while number < kills or (steps and number < MOST_STEPS):
         number += 1
         if steps or number % WHOLE_AFTER == 1:
             old = fresh()
-        step = Step("none", after_seconds=chance.uniform(0, seconds * 1.02))
+        step = Step("none", after_seconds=chance.uniform(0, seconds * 0.98))
         if steps:
             step = Step("kill" if steps == "kill" else "full", number)
         attempt(job, work, step)
         wrong = check(work, old, new, job)
         if steps and not step.reached:
-            if step.ended == 0 and files_in(work) == new:
+            if step.ended == 0 and files_in(work, job.ignored) == new:
                 break  # behind the last operation
             wrong = wrong or f"ended with {step.ended}: {step.errors[-200:]}"
         killed = step.ended == -signal.SIGKILL
@@ -234,18 +253,17 @@ def run(name: str, folder: Path, *, kills: int, steps: str | None, seed: int) ->
 
 def _wrong_after(job: Job, work: Path, new: Files) -> str:
     """What is wrong after the run was let through where a killed one had been."""
-    again = Step()
-    attempt(Job(lambda folder: [*job.arguments(folder), *_overwrite(job)], train=job.train), work, again)
+    again, more = Step(), {"retarget": ["--overwrite"], "retarget-train": ["--resume"], "batch": []}[job.main]
+    if job.main == "retarget-train" and not (work / "run/state.pt").exists():
+        more = []
+        shutil.rmtree(work / "run", ignore_errors=True)
+    attempt(replace(job, arguments=lambda folder: [*job.arguments(folder), *more]), work, again)
     if again.ended:
         return f"afterwards it ended with {again.ended}: {again.errors[-300:]}"
-    if files_in(work) != new:
+    if files_in(work, job.ignored) != new:
         return "afterwards something else was made"
     left = [path.name for path in work.rglob(".*") if path.name not in job.hidden]
     return f"afterwards it left {left}" if left else ""
-
-
-def _overwrite(job: Job) -> list[str]:
-    return [] if job.train or "batch" in job.arguments(Path()) else ["--overwrite"]
 
 
 # The jobs, on tiny inputs
@@ -293,7 +311,76 @@ def _old_film(folder: Path) -> None:
     (folder / "o.mp4").write_bytes(b"the old film")
 
 
+def _batch(_: list[str]) -> int:
+    """A film and a sequence by a batch, its one worker in this process."""
+    from retarget.pipeline import RetargetOptions
+    from retarget.pipeline.batch import BatchOptions, Started, run_job, run_with
+    from retarget.pipeline.jobs import Job as BatchJob
+
+    class Inline:
+        def run(self, tasks: Any) -> Any:
+            for task in tasks:
+                yield Started(task.job.index)
+                yield run_job(task, options.setting, lambda *_: None)
+
+    out = Path.cwd() / "out"
+    options = BatchOptions(output_dir=out, use_cache=False, chunk_seconds=0.1)
+    how = RetargetOptions(refine=0, device="cpu")
+    jobs = [
+        BatchJob(
+            index=number,
+            name=name.partition(".")[0],
+            source=short_clip(),
+            drivers=(SAMPLES / "smile.yaml",),
+            output=out / name,
+            options=how,
+            where=f"{name}",
+        )
+        for number, name in enumerate(("a.mp4", "b.%04d.png"), 1)
+    ]
+    return run_with(Inline(), jobs, options).exit_code
+
+
+def _trained(folder: Path) -> None:
+    """A data set of a few faces, made once."""
+    from retarget.train.commands.entry import main as train_main
+
+    data = short_clip().with_name("data")
+    if not data.exists():
+        inputs = [str(SAMPLES / "astronaut.png"), str(short_clip())]
+        made = train_main(
+            ["prepare", *inputs, "-o", str(data), "-q", "--crop-px", "64", "--eval-fraction", "0", "--jobs", "1"]
+        )
+        assert made == 0
+    folder.mkdir(exist_ok=True)
+
+
+def _loads(path: Path) -> None:
+    import torch
+
+    from retarget.model.checkpoint import load_checkpoint
+
+    if path.suffix == ".safetensors":
+        load_checkpoint(path)
+    elif path.suffix == ".pt":
+        torch.load(path, weights_only=True)
+
+
+TINY_RUN = (
+    "--device=cpu", "--set=generator.width=2", "--set=generator.crop_px=64", "--set=critic.width=2",
+    "--set=critic.layers=4", "--set=data.batch=2", "--set=schedule.critic_steps=1", "--set=schedule.steps=6",
+    "--set=schedule.decay_steps=0", "--set=run.checkpoint_minutes=0.0001",
+)  # fmt: skip
+
 JOBS: dict[str, Job] = {
+    "batch": Job(lambda _: [], main="batch", hidden=(".retarget", ".lock"), ignored=("retarget-batch",)),
+    "trainer": Job(
+        lambda _: ["run", "paper", "--data", str(short_clip().with_name("data")), "-o", "run", "-q", *TINY_RUN],
+        main="retarget-train",
+        before=_trained,
+        ignored=("events", "log", "sample", "step", "state", "0"),
+        whole=_loads,
+    ),
     "film": Job(_main_job("-o", "o.mp4", "--report", "run.json")),
     "overwrite": Job(_main_job("-o", "o.mp4", "--overwrite"), before=_old_film),
     "sequence": Job(

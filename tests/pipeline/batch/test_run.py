@@ -113,7 +113,14 @@ def test_an_output_folder_that_cannot_be(job_of: Any, tmp_path: Path) -> None:
         run_batch([job_of(1)], BatchOptions(output_dir=tmp_path / "file" / "out"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interruption_clears_up_and_can_be_resumed(
     job_of: Any, out: Path, fork: Any, fakes: Any, tmp_path: Path, number: int, wait_for: Any
 ) -> None:
