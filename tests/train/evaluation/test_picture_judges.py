@@ -151,7 +151,9 @@ def test_real_patches_are_of_the_edited_people_and_not_of_the_edited_pictures(
 
 
 def test_where_nobody_is_edited_nobody_is_compared_with(bench: Bench, dataset: Dataset) -> None:
-    assert PictureJudges(bench).real_patches(range(len(dataset)), []) == {}
+    network: Any = object()
+    judges = PictureJudges(dataclasses.replace(bench, tools=dataclasses.replace(bench.tools, patches=network)))
+    assert judges.real_patches(range(len(dataset)), []) == {}
 
 
 def test_a_face_that_is_lost_is_judged_by_none(
