@@ -131,14 +131,14 @@ class PictureJudges:
         if self._bench.tools.patches is None:
             return {}
         kept: dict[str, list[tuple[Values, int, bool]]] = {"mouth": [], "eyes": []}
-        people = np.unique(dataset.identity[list(edited)])
+        people = sorted({int(dataset.identity[row]) for row in edited})
         for person in self._bench.progress(people, "real faces", len(people)):
             own = [row for row in rows if dataset.identity[row] == person and row not in set(edited)]
             chosen = own[:: max(1, -(-len(own) // REAL_A_PERSON))]
             for number, row in enumerate(row for row in chosen if gallery.measured(row)):
                 plate = gallery.plate(row)
                 for region, features in self._features(plate.picture, plate.landmarks).items():
-                    kept[region] += [(patch, int(person), number % 2 == 0) for patch in features]
+                    kept[region] += [(patch, person, number % 2 == 0) for patch in features]
         return {
             region: RealPatches(*(np.array(column) for column in zip(*patches, strict=True)))
             for region, patches in kept.items()

@@ -150,6 +150,12 @@ def test_real_patches_are_of_the_edited_people_and_not_of_the_edited_pictures(
     assert PictureJudges(bench).real_patches(range(len(dataset)), [0, 2]) == {}
 
 
+def test_where_nobody_is_edited_nobody_is_compared_with(bench: Bench, dataset: Dataset) -> None:
+    network: Any = object()
+    judges = PictureJudges(dataclasses.replace(bench, tools=dataclasses.replace(bench.tools, patches=network)))
+    assert judges.real_patches(range(len(dataset)), []) == {}
+
+
 def test_a_face_that_is_lost_is_judged_by_none(
     bench: Bench, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
