@@ -50,7 +50,7 @@ def batch_command(argv: Sequence[str]) -> int:
         halt_on_error=arguments.halt_on_error,
         retry_failed=arguments.retry_failed,
         cache_dir=arguments.cache_dir,
-        cache_limit_bytes=round(arguments.cache_limit * GIBIBYTE),
+        cache_limit_bytes=_cache_bytes(arguments.cache_limit),
         use_cache=not arguments.no_cache,
         devices=tuple(arguments.devices.split(",")) if arguments.devices else (),
         chunk_seconds=arguments.chunk_seconds,
@@ -96,7 +96,7 @@ def _flags() -> argparse.ArgumentParser:
     how.add_argument("--cache-dir", type=Path, metavar="FOLDER", help=f"of tracking results (default {cache_dir})")
     limit = DEFAULT_LIMIT_BYTES / GIBIBYTE
     how.add_argument(
-        "--cache-limit", type=_gibibytes, default=limit, metavar="GIB", help="its size (default %(default)g)"
+        "--cache-limit", type=float, default=limit, metavar="GIB", help="its size (default %(default)g)"
     )
     how.add_argument(
         "--chunk-seconds", type=float, default=BatchOptions.chunk_seconds, metavar="S",
@@ -117,11 +117,10 @@ def _flags() -> argparse.ArgumentParser:
     return flags
 
 
-def _gibibytes(text: str) -> float:
-    size = float(text)
-    if not 0 <= size <= MOST_GIBIBYTES:
-        raise argparse.ArgumentTypeError(f"{text} GiB make no sense; use 0 to {MOST_GIBIBYTES:g}, or --no-cache")
-    return size
+def _cache_bytes(gibibytes: float) -> int:
+    if not 0 <= gibibytes <= MOST_GIBIBYTES:
+        raise OptionError(f"a cache of {gibibytes:g} GiB makes no sense; use --no-cache for none")
+    return round(gibibytes * GIBIBYTE)
 
 
 def _sheet(arguments: argparse.Namespace) -> JobSheet:

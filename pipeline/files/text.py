@@ -67,7 +67,7 @@ _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 def check_plain(path: Path, error: type[RetargetError]) -> None:
     """Raises an `error` if something is there that is no plain file: a pipe would be waited for without an end."""
     if not path.is_file() and path.exists():
-        raise error(f"{path}: is no file to read (a folder, a pipe or a device); name a file")
+        raise error(f"{path}: cannot be read (a folder, a pipe or a device); name a file")
 
 
 def delimiter_of(line: str) -> str:

@@ -287,7 +287,7 @@ def test_no_report_of_an_interrupted_batch(sheet: Path, runs: Runs, tmp_path: Pa
 def test_a_timeline_that_cannot_be_made_is_a_note(
     sheet: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise RetargetError("batch.otio: no room")
 
     monkeypatch.setattr(batch_review, "write_timeline", refuse)
@@ -330,6 +330,8 @@ def test_all_mistakes_are_listed_with_their_lines(
         (["SHEET", "--set", "gain={AU12"], "the value is no YAML; quote it"),
         (["SHEET", "--jobs", "0"], "0 workers make no batch; use 1 or more"),
         (["SHEET", "--cache-limit", "-1"], "makes no sense; use --no-cache for none"),
+        (["SHEET", "--cache-limit", "nan"], "makes no sense; use --no-cache for none"),
+        (["SHEET", "--cache-limit", "1e300"], "makes no sense; use --no-cache for none"),
         (["SHEET", "--chunk-seconds", "-1"], "chunks of -1 s make no sense; use more than 0, or 0 for none"),
         (["SHEET", "--chunk-seconds", "nan"], "chunks of nan s make no sense"),
         (["nowhere.yaml"], "nowhere.yaml"),
