@@ -14,9 +14,9 @@ from retarget.pipeline.media.options import EncodeOptions
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("o.mp4", EncodeOptions(crf=99), r"crf 99 is no quality of libx264; use 0 \(best\) to 51"),
+        ("o.mp4", EncodeOptions(crf=60), r"crf 60 is no quality of libx264; use 0 \(best\) to 51"),
         ("o.mp4", EncodeOptions(codec="hevc", crf=52), r"libx265; use 0 \(best\) to 51"),
-        ("o.mkv", EncodeOptions(codec="libvpx-vp9", crf=64), r"libvpx-vp9; use 0 \(best\) to 63"),
+        ("o.mkv", EncodeOptions(codec="libx265", crf=63), r"libx265; use 0 \(best\) to 51"),
         ("o.mp4", EncodeOptions(preset="fastest"), r"none of libx264; did you mean faster\? There are ultrafast"),
         ("o.mp4", EncodeOptions(codec="libsvtav1", preset="fast"), r"'fast' is none of libsvtav1; use -2 to 13"),
         (
