@@ -33,13 +33,13 @@ def _held_up(*_: object) -> None:
 JOB = ("-s", SAMPLES / "actress.mp4", "-d", CURVES, "--trim-end", "0.1", "--refine", "0", "--device", "cpu")
 
 
-def test_a_list_of_files_replaces_no_source(tmp_path: Path) -> None:
+def test_a_list_of_files_replaces_no_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     film = tmp_path / "real.mp4"
     film.write_bytes((SAMPLES / "actress.mp4").read_bytes())
     before = film.read_bytes()
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile real.mp4\n")
-    done = _run("-s", "list.mp4", "-d", CURVES, "-o", film, "--overwrite", cwd=tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert main(["-s", str(tmp_path / "list.mp4"), "-d", str(CURVES), "-o", str(film), "--overwrite"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
     assert film.read_bytes() == before
 
 
@@ -53,7 +53,8 @@ def test_whether_anybody_hears_it_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "full.mp4").read_bytes() == (tmp_path / "closed.mp4").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["SIGHUP", pytest.param("SIGQUIT", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGQUIT"])
 def test_a_terminal_that_is_closed_leaves_nothing(tmp_path: Path, name: str) -> None:
     number = getattr(signal, name)
     command = [

@@ -30,5 +30,6 @@ def test_at_every_step(job: str, steps: str) -> None:
     _run(job, "--steps", steps)
 
 
+@pytest.mark.slow
 def test_a_table_whose_disk_is_full_at_every_step() -> None:
     _run("track", "--steps", "full")
