@@ -100,7 +100,7 @@ def test_many_jobs_and_a_death(
     assert (result.count("done"), result.count("failed")) == (count - 1, 1)
     assert "its worker was killed, most likely for lack of memory; use fewer workers" in result.jobs[79].error
     assert len(read_entries(manifest_path(out))) == count
-    assert shown[-1].finished == {"done": count - 1, "skipped": 0, "failed": 1}
+    assert shown[-1].finished == {"done": count - 1, "incomplete": 0, "skipped": 0, "failed": 1}
     assert [s.failure.split(":")[0] for s in shown if s.failure] == ["killed"]
 
 
