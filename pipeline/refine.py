@@ -73,10 +73,12 @@ class _Loop:
     progress: Progress[EditedFrame]
 
     def refined(self, plans: Plans) -> Plans:
+        if not self.options.refine:
+            return plans
         if plans.loans is None:
             plans = self._borrowing(plans)
         moments = [sampled(plan) for plan in plans.faces]
-        if not self.options.refine or not any(len(some) for some in moments):
+        if not any(len(some) for some in moments):
             return plans
         with Landmarker(self.options.tracker) as landmarker:
             return self._rounds(plans, moments, landmarker)

@@ -24,10 +24,12 @@ _SMOOTH_SECONDS = 0.2
 
 def moving(plans: Plans, renderer: Renderer) -> Plans:
     """The plans with each person's own motion. Reads landmarks, no picture."""
+    if not renderer.moves or not any(plan.is_active.any() for plan in plans.faces):
+        return plans
     known: dict[int, OwnMotion | None] = {}
     faces = []
     for plan in plans.faces:
-        if plan.own_motion is None and renderer.moves and plan.is_active.any():
+        if plan.own_motion is None and plan.is_active.any():
             who = plan.track.person or id(plan.track)
             if who not in known:
                 known[who] = _own_motion(list(plans.seen(plan.track)), renderer)

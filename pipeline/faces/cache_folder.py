@@ -13,5 +13,8 @@ def default_cache_dir() -> Path | None:
     for a user without a home."""
     import platformdirs
 
-    folder = platformdirs.user_cache_path("retarget", appauthor=False)
+    try:
+        folder = platformdirs.user_cache_path("retarget", appauthor=False)
+    except RuntimeError:  # no home at all
+        return None
     return folder if folder.is_absolute() else None

@@ -36,8 +36,8 @@ def test_folders_and_kinds_that_do_not_fit(tmp_path: Path) -> None:
         TimelineError, match=r"nowhere: is no folder; name the one that holds the media of cut\.edl"
     ):
         load_timeline(write(tmp_path / "cut.edl", EDL), media=tmp_path / "nowhere")
-    with pytest.raises(TimelineError, match=r"cut\.xml: is no timeline that is understood; export it as EDL"):
-        load_timeline(write(tmp_path / "cut.xml", ""))
+    with pytest.raises(TimelineError, match=r"cut\.prproj: is no timeline that is understood; export it as EDL"):
+        load_timeline(write(tmp_path / "cut.prproj", ""))
     with pytest.raises(TimelineError, match=r"gone\.edl: cannot be read \(No such file"):
         load_timeline(tmp_path / "gone.edl")
 
