@@ -45,7 +45,7 @@ def load_capture(path: Path, options: DriverOptions) -> SeriesDriver:
         neutral = neutral_of(file.series, options.neutral)
     except DriverError as error:
         raise DriverError(f"{path}: {error}") from error
-    return SeriesDriver(file.series, neutral, options=options, notes=file.notes)
+    return SeriesDriver(file.series, neutral, options=options, notes=file.notes, sees_lips=file.sees_lips)
 
 
 def read_series(path: str | Path, *, face: int = 0, frame_rate: Fraction | None = None) -> SeriesFile:

@@ -42,6 +42,11 @@ class SeriesFile:
     notes: tuple[str, ...]
     """Warnings for the user, one line each."""
 
+    @property
+    def sees_lips(self) -> bool:
+        """Whether an AU25 of 0 means lips that touch, as our own tables say it."""
+        return self.kind == "retarget"
+
 
 @dataclass(frozen=True)
 class CaptureFormat:

@@ -65,7 +65,7 @@ class DriverReader:
                     f"{path}: shows no pictures to know a person by; count its faces: --driver-face 1"
                 )
             capture = read_series(path, face=play.face, frame_rate=play.frame_rate)
-            return self._series_driver(path, capture.series, play, capture.notes)
+            return self._series_driver(path, capture.series, play, capture.notes, sees_lips=capture.sees_lips)
         order = self.how.faces
         selection = order if order.index == play.face else FaceSelection(order.order, play.face)
         series = self._clip_series(path, selection, play.frame_rate)

@@ -32,6 +32,7 @@ def test_a_capture_and_a_picture_as_drivers(samples: Path) -> None:
     capture = reader.read(samples / "smile.csv", DriverOptions(neutral="none"), frame_rate=RATE)
     target = capture.target(np.array([1.0]), 0)
     assert target.weight[0, action_units.resolve("AU12L")[0]] == 1
+    assert target.lips_together is not None, "our own table says it like the clip"
     assert not target.weight[0, list(action_units.GAZE)].any(), "the eyeline stays unless gaze is asked for"
     picture = reader.read(samples / "astronaut.png", DriverOptions(neutral="none"), frame_rate=RATE)
     assert picture.target(np.zeros(1), 0).lips_together is not None, "a tracked face shows whether its lips touch"
