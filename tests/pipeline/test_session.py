@@ -278,7 +278,7 @@ def nothing(opened: VideoReader) -> Plans:
 
 
 class FailingRenderer:
-    crop, borrows = CropSpec(size_px=64), False
+    crop, moves, borrows = CropSpec(size_px=64), False, False
 
     def render(self, requests: Any) -> Iterator[RenderedFrame]:
         for request in itertools.islice(requests, 2):
@@ -287,7 +287,7 @@ class FailingRenderer:
 
 
 class PassingRenderer:
-    crop, borrows = CropSpec(size_px=64), False
+    crop, moves, borrows = CropSpec(size_px=64), False, False
 
     def render(self, requests: Any) -> Iterator[RenderedFrame]:
         return (RenderedFrame(request.frame, request.faces) for request in requests)
@@ -325,7 +325,7 @@ def test_requests_are_made_from_the_schedule(opened: VideoReader, nothing: Plans
     asked: list[FrameRequest] = []
 
     class Listening:
-        crop, borrows = CropSpec(size_px=64), False
+        crop, moves, borrows = CropSpec(size_px=64), False, False
 
         def render(self, requests: Any) -> Iterator[RenderedFrame]:
             for request in requests:
