@@ -6,6 +6,7 @@ first read as written and then laid on the file that is there (`place_shot`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -62,21 +63,26 @@ def load_timeline(
     finder = MediaFinder(path.parent, media)
     if suffix in ADAPTERS:
         check_readable(path)
-        return _timeline(path, read_exchange(path), finder)
+        return _told(path, lambda: _timeline(path, read_exchange(path), finder))
     text = _read_text(path)
     if suffix == ".otio":
-        try:
-            return _timeline(path, _read_otio(path, text), finder)
-        except _LIBRARY_ERRORS as error:
-            if isinstance(error, TimelineError):
-                raise
-            raise TimelineError(
-                f"{path}: makes no sense as a timeline ({first_line(error)}); export it again"
-            ) from error
+        return _told(path, lambda: _timeline(path, _read_otio(path, text), finder))
     edl = Edl(path, text)
     guessed = edl.guess_rate(finder, sequence_rate) if rate is None else None
     native = edl.read(rate or guessed or Fraction(24))
     return _timeline(path, native, finder, is_rate_guessed=rate is None, notes=tuple(edl.notes))
+
+
+def _told(path: Path, read: Callable[[], Timeline]) -> Timeline:
+    """What is read, or a TimelineError for whatever the library trips over."""
+    try:
+        return read()
+    except _LIBRARY_ERRORS as error:
+        if isinstance(error, TimelineError):
+            raise
+        raise TimelineError(
+            f"{path}: makes no sense as a timeline ({first_line(error)}); export it again"
+        ) from error
 
 
 def _read_text(path: Path) -> str:
