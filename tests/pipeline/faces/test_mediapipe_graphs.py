@@ -83,6 +83,20 @@ def test_both_see_the_same(samples: Path, mediapipe: mediapipe_graphs.MediaPipe)
     assert count >= 40
 
 
+@pytest.mark.parametrize("size_px", [226, 301, 448])
+def test_both_sample_pictures_of_any_size_alike(
+    samples: Path, mediapipe: mediapipe_graphs.MediaPipe, size_px: int
+) -> None:
+    own = Networks(read_models())
+    astronaut = cv2.cvtColor(cv2.imread(str(samples / "astronaut.png")), cv2.COLOR_BGR2RGB)
+    picture = cv2.resize(astronaut[:300, 80:380], (size_px, size_px), interpolation=cv2.INTER_AREA)
+    here, there = own.find(picture), mediapipe.find(picture)
+    assert here is not None
+    assert there is not None
+    assert np.linalg.norm(here[0][:, :2] - there[0][:, :2], axis=1).max() < 0.02 * size_px / 256
+    assert np.abs(here[1] - there[1]).max() < 0.002
+
+
 def test_both_detect_the_same(samples: Path, mediapipe: mediapipe_graphs.MediaPipe) -> None:
     own = Networks(read_models())
     for name, picture, *_ in faces(samples):

@@ -253,6 +253,8 @@ def test_one_landmarker_serves_many_pictures_and_looks_where_it_is_told(
         assert near is not None
         misfit = np.linalg.norm((near.landmarks - large.landmarks)[:, :2], axis=1)
         assert misfit.mean() < 0.01 * large.size_px
-        np.testing.assert_allclose(near.action_units, large.action_units, atol=0.1)
+        off = np.abs(near.action_units - large.action_units)
+        assert off.mean() < 0.02
+        assert off.max() < 0.15, "a single unit moves by a tenth where the region does by a pixel"
         assert landmarker.near(astronaut, large.landmarks * 0.3) is None, "a face of another size is another"
         assert landmarker.near(np.full_like(astronaut, 90), large.landmarks) is None
