@@ -146,3 +146,18 @@ def test_the_clock_may_jump(tmp_path: Path) -> None:
         done = _run("-s", source, *JOB[2:], "-o", f"{when}.mp4", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "0.mp4").read_bytes() == (tmp_path / "4000000000.mp4").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_clock_may_jump_while_it_runs(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import itertools, time\n"
+        "real, jumps = time.time, itertools.cycle((0, 86_400, -86_400, 4e9, -1e9))\n"
+        "time.time = lambda: real() + next(jumps)\n"
+        "time.time_ns = lambda: int(time.time() * 1e9)\n"
+    )
+    steady = _run(*JOB, "-o", "steady.mp4", cwd=tmp_path)
+    jumping = _run(*JOB, "-o", "jumping.mp4", cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert (steady.returncode, jumping.returncode) == (0, 0), jumping.stderr
+    assert (tmp_path / "steady.mp4").read_bytes() == (tmp_path / "jumping.mp4").read_bytes()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
