@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import faulthandler
 import io
 import itertools
@@ -15,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from tqdm import tqdm
+
+from retarget.model.suggestions import suggestion
 
 from ..errors import RetargetError
 from ..stream import Progress, Unminded, is_terminal, no_progress, say_aside
@@ -44,8 +45,8 @@ class Parser(argparse.ArgumentParser):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """ "; did you mean --strength?" where one of the known words is near, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    hint = suggestion(word, known, "")
+    return f"; {hint}" if hint else ""
 
 
 def parser(prog: str, description: str, epilog: str | None = None) -> Parser:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
+
+from retarget.model.suggestions import suggestion
 
 from ..files import as_number
 from ..timecode import TIME_FORMS
@@ -35,8 +36,7 @@ class _Strict(BaseModel):
         known = [field.alias or name for name, field in cls.model_fields.items()]
         unknown = [key for key in data if key not in known] if isinstance(data, dict) else []
         if unknown:
-            close = difflib.get_close_matches(unknown[0], known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+            hint = suggestion(unknown[0], known, f"known are {', '.join(known)}", quoted="{!r}")
             raise PydanticCustomError("custom", "unknown key '{key}'; {hint}", {"key": unknown[0], "hint": hint})
         return data
 

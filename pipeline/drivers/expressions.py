@@ -8,10 +8,10 @@ a maximal one. FACS's letters A..E are 0.2, 0.4, 0.6, 0.8 and 1.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from retarget.model import action_units
+from retarget.model.suggestions import suggestion
 
 from ..errors import DriverError, UnknownActionUnitError
 
@@ -76,6 +76,5 @@ def _suggestion(name: str) -> str:
     try:
         action_units.resolve(name)
     except UnknownActionUnitError:
-        close = difflib.get_close_matches(_key(name), [*EXPRESSIONS, *ALIASES], n=1, cutoff=0.7)
-        return f"did you mean {close[0]}?" if close else f"known are {', '.join(EXPRESSIONS)}"
+        return suggestion(_key(name), [*EXPRESSIONS, *ALIASES], f"known are {', '.join(EXPRESSIONS)}", cutoff=0.7)
     return f"it is an action unit: write {{{name.strip()}: 0.5}}"

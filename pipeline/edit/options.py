@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from retarget.model import action_units
 from retarget.model.action_units import Region
+from retarget.model.suggestions import suggestion
 
 from ..errors import OptionError, UnknownActionUnitError
 from ..faces import FaceSelection
@@ -71,7 +71,7 @@ def units_of(regions: Sequence[str]) -> tuple[int, ...]:
         try:
             wanted.update(action_units.resolve(name))
         except UnknownActionUnitError as error:
-            close = difflib.get_close_matches(name.lower(), REGIONS, n=1)
-            rest = f"; did you mean {close[0]}?" if close else f", and {error}"
+            hint = suggestion(name.lower(), REGIONS, "")
+            rest = f"; {hint}" if hint else f", and {error}"
             raise UnknownActionUnitError(f"region {name!r} is none of {', '.join(REGIONS)}{rest}") from error
     return tuple(sorted(wanted))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import re
@@ -10,6 +9,8 @@ import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from retarget.model.suggestions import suggestion
 
 from .. import media
 from ..editorial import as_file_name
@@ -87,8 +88,7 @@ def fill_name(pattern: str, values: Mapping[str, str | int]) -> str:
             if name is None:
                 continue
             if name not in _FIELDS or conversion:
-                close = difflib.get_close_matches(name, _FIELDS, n=1)
-                hint = f"did you mean {{{close[0]}}}?" if close else f"there are {', '.join(_FIELDS)}"
+                hint = suggestion(name, _FIELDS, f"there are {', '.join(_FIELDS)}", quoted="{{{}}}")
                 raise OptionError(f"name {pattern!r}: there is no {{{name}}}; {hint}")
             if name not in values:
                 raise OptionError(f"name {pattern!r}: {{{name}}} is only for jobs of a timeline; leave it out")

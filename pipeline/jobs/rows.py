@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+from retarget.model.suggestions import suggestion
 
 from .cells import Cell, Mistakes, Place, Row
 from .job_settings import BATCH_KEYS, EXCLUSIVE, JOB_KEYS, canonical, spellings
@@ -16,8 +17,7 @@ def add_cell(row: Row, cell: Cell, known: frozenset[str], mistakes: Mistakes) ->
     """Puts the cell under its key, unless that is unknown or there already."""
     key = canonical(cell.key)
     if key not in known:
-        close = difflib.get_close_matches(key, spellings(known), n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(sorted(known))}"
+        hint = suggestion(key, spellings(known), f"known are {', '.join(sorted(known))}", quoted="'{}'")
         mistakes.add(cell.place, f"unknown key '{cell.key}'; {hint}")
     elif key in row:
         other = row[key]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from retarget.model.suggestions import suggestion
 
 from .. import editorial
 from ..editorial import Timeline, TimelineShot, frames_of_timecode, place_shot
@@ -71,8 +72,7 @@ class ShotDrafts:
         known = {name for shot in timeline.shots for name in (shot.name, shot.clip_name)}
         for name, (where, _) in self._sheet.shots.items():
             if name not in known:
-                close = difflib.get_close_matches(name, sorted(known), n=1)
-                hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known)[:8])}"
+                hint = suggestion(name, sorted(known), f"it has {', '.join(sorted(known)[:8])}")
                 mistakes.add(where, f"{timeline.path} has no shot {name}; {hint}")
         for key in _OF_THE_TIMELINE:
             if key in self._sheet.base and self._sheet.jobs is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+
+from retarget.model.suggestions import suggestion
 
 from ..errors import OptionError
 
@@ -59,6 +60,6 @@ def check_word(path: Path, encoder: str, setting: Setting, word: str) -> None:
             span = f"{words}{setting.min:g} to {setting.max:g}"
             raise OptionError(f"{path}: {setting.name} {word!r} is none of {encoder}; use {span}")
     elif known:
-        close = difflib.get_close_matches(word, known, n=1)
-        hint = f"did you mean {close[0]}? There are" if close else "there are"
-        raise OptionError(f"{path}: {setting.name} {word!r} is none of {encoder}; {hint} {', '.join(known)}")
+        hint = suggestion(word, known, "")
+        there = f"{hint} There are" if hint else "there are"
+        raise OptionError(f"{path}: {setting.name} {word!r} is none of {encoder}; {there} {', '.join(known)}")

@@ -26,11 +26,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import mutation
+from footage import SAMPLES, make_short_clip
 
 from retarget.model import action_units
 from retarget.pipeline.errors import RetargetError
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CASE_SECONDS = 60
 
 Case = Callable[[random.Random], None]
@@ -459,18 +459,11 @@ def _pictures(folder: Path) -> Case:
 
 def _films(folder: Path) -> Case:
     """The whole main job, tracker and all, on a damaged film, with its sound copied."""
-    import av
-
     from retarget.pipeline import RetargetOptions, retarget_video
     from retarget.pipeline.resources import Resources
 
     short = folder / "short.mp4"
-    with av.open(str(SAMPLES / "actress.mp4")) as source, av.open(str(short), "w") as out:
-        streams = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
-        for packet in source.demux():
-            if packet.dts is not None and packet.dts * packet.time_base < Fraction(1, 4):
-                packet.stream = streams[packet.stream_index]
-                out.mux(packet)
+    make_short_clip(short)
     data, resources = short.read_bytes(), Resources()
     path, output = folder / "case.mp4", folder / "made.mp4"
 

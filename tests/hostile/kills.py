@@ -23,13 +23,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from footage import SAMPLES, make_short_clip
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 RUN_SECONDS = 240
 WHOLE_AFTER = 10
 """Kills after which the run is let through, and compared."""
@@ -274,15 +274,8 @@ _SHORT: list[Path] = []
 def short_clip() -> Path:
     """Six frames of a face."""
     if not _SHORT:
-        import av
-
         path = Path(tempfile.mkdtemp(prefix="retarget-kills-")) / "short.mp4"
-        with av.open(str(SAMPLES / "actress.mp4")) as source, av.open(str(path), "w") as out:
-            streams = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
-            for packet in source.demux():
-                if packet.dts is not None and packet.dts * packet.time_base < Fraction(1, 4):
-                    packet.stream = streams[packet.stream_index]
-                    out.mux(packet)
+        make_short_clip(path)
         _SHORT.append(path)
     return _SHORT[0]
 

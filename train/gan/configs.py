@@ -6,7 +6,6 @@ A recipe is a set of options in `recipes.yaml`; a config file may start from one
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from retarget.model.errors import RetargetError
+from retarget.model.suggestions import suggestion
 from retarget.pipeline.files import Location, Node, YamlError, lines_of, plain, read_yaml
 
 
@@ -87,8 +87,7 @@ def _found(config: str, *, seen: tuple[str, ...] = ()) -> Config:
     elif path.suffix in (".yaml", ".yml"):
         found = _read(path)
     else:
-        close = difflib.get_close_matches(config, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"recipes are {', '.join(known)}"
+        hint = suggestion(config, known, f"recipes are {', '.join(known)}")
         raise ConfigError(f"{config!r} is neither a recipe nor a .yaml file; {hint}")
     base = found.values.get("base")
     if base is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import SafeRepresenter
+
+from retarget.model.suggestions import suggestion
 
 from .configs import Config, ConfigError, config_named
 from .options import TrainOptions
@@ -86,8 +87,9 @@ def _nearest(key: str) -> str:
     keys = _keys(TrainOptions)
     # A key in the wrong group is as likely as a misspelt one.
     homeless = [known for known in keys if known.split(".")[-1] == key.split(".")[-1]]
-    close = homeless or difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else "`retarget-train run CONFIG --print` lists all"
+    if homeless:
+        return f"did you mean {homeless[0]}?"
+    return suggestion(key, keys, "`retarget-train run CONFIG --print` lists all", cutoff=0.5)
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from retarget.model import action_units
 from retarget.model.mesh import MOUTH
+from retarget.pipeline.edit.render import Renderer
 from retarget.pipeline.faces import ClipAnalysis, Collector
 from retarget.pipeline.records import Target, TrackedFrame
 
@@ -67,5 +68,20 @@ def open_mouth(make_face: Any) -> Callable[..., Any]:
         landmarks = face.landmarks.copy()
         landmarks[list(LOWER_LIP), 1] += np.float32(gap * scale_px)
         return replace(face, landmarks=landmarks)
+
+    return make
+
+
+@pytest.fixture
+def jaw_renderer(make_checkpoint: Any, make_info: Any) -> Callable[..., Renderer]:
+    """`jaw_renderer(drop)`: its AU26 brings the lower lip's edge down by `drop` canonical units."""
+
+    def make(drop: float, width: int = 2) -> Renderer:
+        def opens(points: Any) -> Any:
+            rows = np.zeros_like(points)
+            rows[list(LOWER_LIP), 1] = drop
+            return rows
+
+        return Renderer(make_checkpoint({"AU26": opens}, width=width), make_info(256, 200), device="cpu")
 
     return make

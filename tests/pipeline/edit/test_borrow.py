@@ -17,16 +17,10 @@ from retarget.pipeline.edit.render import Renderer
 LOWER = list(MOUTH[1][1:-1])
 
 
-def opens(points: Any) -> Any:
-    """The lower lip's edge down by half a canonical unit."""
-    rows = np.zeros_like(points)
-    rows[LOWER, 1] = 0.5
-    return rows
-
-
 @pytest.fixture
-def renderer(make_checkpoint: Any, make_info: Any) -> Renderer:
-    return Renderer(make_checkpoint({"AU26": opens}, width=2), make_info(256, 200), device="cpu")
+def renderer(jaw_renderer: Any) -> Renderer:
+    made: Renderer = jaw_renderer(0.5)
+    return made
 
 
 @pytest.fixture
@@ -96,10 +90,8 @@ def test_nothing_asked_is_nothing_borrowed(analysed: Any, open_mouth: Any, asked
     assert not plans.loans.sightings
 
 
-def test_a_geometry_alone_borrows_nothing(
-    analysed: Any, open_mouth: Any, asked: Any, make_checkpoint: Any, make_info: Any
-) -> None:
-    renderer = Renderer(make_checkpoint({"AU26": opens}), make_info(256, 200), device="cpu")
+def test_a_geometry_alone_borrows_nothing(analysed: Any, open_mouth: Any, asked: Any, jaw_renderer: Any) -> None:
+    renderer = jaw_renderer(0.5, width=0)
     plans = asked(analysed([(open_mouth(0.0),)] * 6), 0.5)
     alone = borrowing(plans, renderer)
     assert alone.loans is None

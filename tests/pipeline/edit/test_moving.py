@@ -18,15 +18,10 @@ from retarget.pipeline.edit.schedule import EditSchedule
 LOWER = list(MOUTH[1][1:-1])
 
 
-def opens(points: Any) -> Any:
-    rows = np.zeros_like(points)
-    rows[LOWER, 1] = 0.2
-    return rows
-
-
 @pytest.fixture
-def renderer(make_checkpoint: Any, make_info: Any) -> Renderer:
-    return Renderer(make_checkpoint({"AU26": opens}, width=2), make_info(256, 200), device="cpu")
+def renderer(jaw_renderer: Any) -> Renderer:
+    made: Renderer = jaw_renderer(0.2)
+    return made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retarget.model.mesh import MOUTH
 from retarget.pipeline.edit import outlook as module
 from retarget.pipeline.edit.looks import Seen, looks_of
 from retarget.pipeline.edit.options import PlanOptions
@@ -18,15 +17,10 @@ MOUTH_AT = PARTS.index(MOUTH_PART)
 WIDTH = 0.1
 
 
-def opens(points: Any) -> Any:
-    rows = np.zeros_like(points)
-    rows[list(MOUTH[1][1:-1]), 1] = 0.5
-    return rows
-
-
 @pytest.fixture
-def renderer(make_checkpoint: Any, make_info: Any) -> Renderer:
-    return Renderer(make_checkpoint({"AU26": opens}, width=2), make_info(256, 200), device="cpu")
+def renderer(jaw_renderer: Any) -> Renderer:
+    made: Renderer = jaw_renderer(0.5)
+    return made
 
 
 @pytest.fixture
