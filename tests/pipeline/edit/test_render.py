@@ -82,6 +82,25 @@ def test_what_is_painted_is_the_difference_to_the_moved_plate(
     np.testing.assert_allclose(edit.flow, answer.flow[0].permute(1, 2, 0), atol=1e-4)
 
 
+def test_the_network_is_told_of_no_more_than_it_can_paint_while_the_geometry_goes_all_the_way(
+    make_checkpoint: Any, make_frame: Any, make_info: Any, request_for: Any
+) -> None:
+    checkpoint = make_checkpoint(PUSH, width=4)
+    renderer = Renderer(checkpoint, make_info(120, 100), device="cpu")
+    told = []
+    network = renderer._editor.generator.network
+    inner = network.forward
+    network.forward = lambda image, delta, *rest: told.append(delta) or inner(image, delta, *rest)
+    for units in (0.5, 1.2):
+        face = request_for(checkpoint.crop, units)
+        next(renderer.render([FrameRequest(noisy(make_frame, 0), [face])]))
+        moved = (renderer.targets([face])[0] - face.landmarks)[:, 0]
+        np.testing.assert_allclose(moved, 0.2 * units * 0.34 * 64, rtol=1e-3)
+    asked, much = (delta.norm().item() for delta in told)
+    assert asked == pytest.approx(0.5 * 2**0.5)
+    assert much == pytest.approx(render.TOLD_NORM)
+
+
 def interleaved(request_for: Any, crop: Any, make_frame: Any, count: int) -> list[FrameRequest]:
     """Frames with 0, 1, 2 or 3 faces in turn, each asked for something else."""
     out = []
